@@ -1,0 +1,14 @@
+#!/usr/bin/env node
+// Spectron starts `require.resolve('electron-chromedriver/chromedriver')` with Node. The real package downloads a
+// driver for Electron 17; this one hands over to the driver that matches the browser under test.
+const { spawn } = require('node:child_process');
+
+const binary = process.env.CHROMEDRIVER_PATH || 'chromedriver';
+// --disable-build-check: a distribution may ship the driver a patch release before the browser.
+const child = spawn(binary, ['--disable-build-check', ...process.argv.slice(2)], { stdio: 'inherit' });
+child.on('error', (error) => {
+  process.stderr.write(`cannot start ${binary}: ${error.message}\n`);
+  process.exit(1);
+});
+child.on('exit', (code, signal) => process.exit(signal ? 1 : (code ?? 1)));
+for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => child.kill(signal));
