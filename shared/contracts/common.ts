@@ -1,0 +1,14 @@
+/** Schemas that several contracts share. Bounds are generous for people and small for attackers. */
+import * as v from 'valibot';
+
+export const MAX_PATH_CHARS = 4_096;
+
+export const empty = v.object({});
+export const sessionId = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,64}$/, 'not a session id'));
+export const path = v.pipe(v.string(), v.minLength(1), v.maxLength(MAX_PATH_CHARS), v.check((p) => !p.includes('\0'), 'contains a NUL character'));
+export const pid = v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(4_194_304));
+export const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+export const epochMs = v.pipe(v.number(), v.finite(), v.minValue(0));
+/** Row windows: `end` is exclusive, at most 2,000 rows a page. */
+export const MAX_PAGE_ROWS = 2_000;
+export const rowWindow = { start: count, end: count };

@@ -1,0 +1,74 @@
+/** A session: one target (or a set of files) with everything that was recorded about it. */
+import type { WireError } from '../rpc/errors.ts';
+import type { ExitInfo, Receipt, TargetKind } from './target.ts';
+
+export type SessionKind =
+  /** A target that we launched or attached to. */
+  | 'live'
+  /** A session folder opened from disk. */
+  | 'recording'
+  /** Snapshot files opened from anywhere. */
+  | 'files';
+
+export type SessionState = 'starting' | 'attached' | 'detached' | 'exited' | 'failed' | 'closed';
+
+export interface SessionTarget {
+  kind: TargetKind;
+  pid: number | null;
+  title: string;
+  commandLine: string;
+  cwd: string | null;
+  /** `CPython 3.11.7` */
+  runtime: string;
+  /** Where it speaks the DevTools protocol; never shown with its token. */
+  endpoint: string | null;
+  launched: boolean;
+  startedAt: number | null;
+}
+
+export interface SnapshotArtefact {
+  id: string;
+  kind: 'snapshot';
+  /** 1, 2, 3 … in the order taken. */
+  number: number;
+  name: string;
+  path: string;
+  state: 'writing' | 'ready' | 'failed';
+  bytes: number;
+  /** Epoch ms; a file's modification time when it was not taken by us. */
+  takenAt: number;
+  nodes: number | null;
+  receipt: Receipt | null;
+  error: WireError | null;
+}
+
+export interface SessionInfo {
+  id: string;
+  kind: SessionKind;
+  title: string;
+  /** Folder on disk; null for a set of files. */
+  dir: string | null;
+  createdAt: number;
+  state: SessionState;
+  target: SessionTarget | null;
+  /** Why it failed or was closed. */
+  error: WireError | null;
+  exit: ExitInfo | null;
+  snapshots: SnapshotArtefact[];
+  receipts: Receipt[];
+  capabilities: { snapshot: boolean; collect: boolean; timeline: boolean; output: boolean };
+}
+
+export interface RecentSession {
+  dir: string;
+  title: string;
+  createdAt: number;
+  snapshots: number;
+  bytes: number;
+}
+
+export interface OutputChunk {
+  at: number;
+  stream: 'stdout' | 'stderr' | 'workbench';
+  text: string;
+}
