@@ -1,0 +1,14 @@
+/** What the workbench tells the analysis host; the renderer reaches the same host only through the `heap` contract. */
+import * as v from 'valibot';
+import { path } from '#shared/contracts/common.ts';
+import { defineService, method } from '#shared/rpc/define-service.ts';
+
+export const analysisContract = defineService('analysis', {
+  methods: {
+    /** Where exports go; files are created there on demand. */
+    configure: method<null>()(v.object({ exportsDir: path, sessionTitle: v.string() })),
+    /** Names a snapshot file; calling it again with the same id replaces the entry. */
+    register: method<null>()(v.object({ snapshotId: v.string(), path, name: v.string(), takenAt: v.number() })),
+    unregister: method<null>()(v.object({ snapshotId: v.string() })),
+  },
+});
