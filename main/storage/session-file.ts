@@ -1,0 +1,186 @@
+/**
+ * `session.json`: what a session folder holds. The format is versioned; a file of an older version goes through the
+ * upgraders, a newer one is refused by name. Writing is atomic, so a crash leaves the old or the new file, never half.
+ */
+import { mkdir, open, readFile, rename, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { TARGET_KINDS } from '#shared/model/target.ts';
+import { HeaphouseError } from '#shared/rpc/errors.ts';
+import { ioError } from './io-error.ts';
+
+export const SESSION_FILE = 'session.json';
+export const RECORDING_FILE = 'recording.db';
+export const OUTPUT_FILE = 'output.log';
+export const EXPORTS_DIR = 'exports';
+export const SESSION_VERSION = 1;
+const MAX_SESSION_FILE_BYTES = 16 * 1024 * 1024;
+
+const nullable = <S extends v.GenericSchema>(schema: S) => v.nullable(schema);
+
+const receiptSchema = v.object({
+  action: v.picklist(['attach', 'snapshot', 'collect', 'detach']),
+  at: v.number(),
+  pauseMs: nullable(v.number()),
+  elapsedMs: v.number(),
+  bytes: nullable(v.number()),
+  notes: v.array(v.string()),
+});
+
+const exitSchema = v.object({
+  at: v.number(),
+  code: nullable(v.number()),
+  signal: nullable(v.string()),
+  headline: v.string(),
+  explanation: v.string(),
+  likelyOutOfMemory: v.boolean(),
+  lastSample: nullable(
+    v.object({
+      at: v.number(),
+      rssBytes: nullable(v.number()),
+      heapUsedBytes: nullable(v.number()),
+      heapTotalBytes: nullable(v.number()),
+      externalBytes: nullable(v.number()),
+    }),
+  ),
+  cgroup: nullable(
+    v.object({
+      path: v.string(),
+      limitBytes: nullable(v.number()),
+      currentBytes: nullable(v.number()),
+      peakBytes: nullable(v.number()),
+      oomCount: nullable(v.number()),
+      oomKillCount: nullable(v.number()),
+    }),
+  ),
+});
+
+const sessionFileSchema = v.object({
+  format: v.literal('heaphouse-session'),
+  version: v.literal(SESSION_VERSION),
+  id: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,64}$/)),
+  title: v.pipe(v.string(), v.maxLength(200)),
+  createdAt: v.number(),
+  target: nullable(
+    v.object({
+      kind: v.picklist(TARGET_KINDS),
+      pid: nullable(v.number()),
+      title: v.string(),
+      commandLine: v.string(),
+      cwd: nullable(v.string()),
+      runtime: v.string(),
+      launched: v.boolean(),
+      startedAt: nullable(v.number()),
+    }),
+  ),
+  exit: nullable(exitSchema),
+  snapshots: v.array(
+    v.object({
+      id: v.pipe(v.string(), v.maxLength(64)),
+      number: v.number(),
+      name: v.string(),
+      /** File name inside the folder. */
+      file: v.pipe(v.string(), v.regex(/^[^/\\\0]+$/, 'must be a file name without a folder')),
+      bytes: v.number(),
+      takenAt: v.number(),
+      nodes: nullable(v.number()),
+      receipt: nullable(receiptSchema),
+    }),
+  ),
+  receipts: v.array(receiptSchema),
+});
+export type SessionFile = v.InferOutput<typeof sessionFileSchema>;
+
+/** One function per version step, oldest first: `upgraders[n]` turns version n+1 into n+2. */
+const upgraders: ((file: Record<string, unknown>) => Record<string, unknown>)[] = [];
+
+function upgrade(parsed: unknown, path: string): unknown {
+  if (typeof parsed !== 'object' || parsed === null || (parsed as { format?: unknown }).format !== 'heaphouse-session') {
+    throw new HeaphouseError('bad-file', `${path} is not a Heaphouse session file.`);
+  }
+  let file = parsed as Record<string, unknown>;
+  const version = file.version;
+  if (typeof version !== 'number' || !Number.isInteger(version) || version < 1) {
+    throw new HeaphouseError('bad-file', `${path} has no valid version.`);
+  }
+  if (version > SESSION_VERSION) {
+    throw new HeaphouseError('unsupported', `${path} was written by a newer Heaphouse (format ${version}).`, {
+      advice: `This version reads formats up to ${SESSION_VERSION}: update Heaphouse.`,
+    });
+  }
+  for (const step of upgraders.slice(version - 1)) file = step(file);
+  return file;
+}
+
+/** Reads and checks a session folder. Errors: `not-found`, `bad-file`, `unsupported`, `io`. */
+export async function readSessionFile(dir: string): Promise<SessionFile> {
+  const path = join(dir, SESSION_FILE);
+  let text: string;
+  try {
+    const { size } = await stat(path);
+    if (size > MAX_SESSION_FILE_BYTES) {
+      throw new HeaphouseError('bad-file', `${path} is ${size} bytes, far more than a session file can be.`);
+    }
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if (error instanceof HeaphouseError) throw error;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+      throw new HeaphouseError('not-found', `${dir} holds no session (no ${SESSION_FILE}).`, {
+        advice: 'Choose a folder that Heaphouse has written, or open a .heapsnapshot file.',
+      });
+    }
+    throw ioError(error, 'read', path);
+  }
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch (error) {
+    throw new HeaphouseError('bad-file', `${path} is not valid JSON: ${(error as Error).message}`, {
+      advice: 'The snapshots in the folder can still be opened one by one.',
+    });
+  }
+  const result = v.safeParse(sessionFileSchema, upgrade(parsed, path));
+  if (!result.success) {
+    const issue = result.issues[0];
+    throw new HeaphouseError('bad-file', `${path} is damaged at ${v.getDotPath(issue) ?? 'its top'}: ${issue.message}`, {
+      advice: 'The snapshots in the folder can still be opened one by one.',
+    });
+  }
+  return result.output;
+}
+
+/** Writes the session file through a temporary name, flushed before it takes the old one's place. */
+export async function writeSessionFile(dir: string, file: SessionFile): Promise<void> {
+  const path = join(dir, SESSION_FILE);
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    const handle = await open(temporary, 'w', 0o600);
+    try {
+      await handle.writeFile(`${JSON.stringify(file, null, 2)}\n`);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    throw ioError(error, 'write', path);
+  }
+}
+
+/** Makes the folder of a new session, refusing one that holds a session already. Mode 0700. */
+export async function createSessionDir(dir: string): Promise<void> {
+  try {
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw ioError(error, 'create', dir);
+  }
+  const taken = await stat(join(dir, SESSION_FILE)).then(
+    () => true,
+    () => false,
+  );
+  if (taken) {
+    throw new HeaphouseError('io', `${dir} already holds a session.`, {
+      advice: 'Choose another folder, or remove that one first.',
+    });
+  }
+}
