@@ -41,5 +41,7 @@ export const shellContract = defineService('shell', {
   },
   events: {
     openRequest: event<OpenRequest>()(empty),
+    /** Id of a command (shared/model/commands.ts) chosen in the host's native menu. Never sent by the web host. */
+    command: event<string>()(empty),
   },
 });
