@@ -1,0 +1,109 @@
+"""Loads the agent package by explicit path, without `sys.path` and without import finders.
+
+Used by the launch bootstrap and by the injected code. The package is read from the folder beside
+this file, so nothing the target has on its path can get in between, and no entry of ours stays in
+`sys.path_importer_cache`. The syntax is kept plain: old interpreters read it to refuse politely.
+"""
+import os
+import sys
+
+PACKAGE = 'heaphouse_agent'
+OLDEST = (3, 8)
+
+
+def refusal():
+    """Why this interpreter cannot carry the agent, or None."""
+    if sys.version_info[:2] < OLDEST:
+        return ('Python %d.%d is too old for the agent: it needs CPython 3.8 or newer'
+                % sys.version_info[:2])
+    name = sys.implementation.name
+    if name != 'cpython':
+        return 'the agent needs CPython, this is %s' % name
+    return None
+
+
+def write_error(rendezvous, error):
+    """Writes `<pid>.error.json` into the rendezvous folder, readable by this user only."""
+    from _json import encode_basestring_ascii as quote
+    message = str(error) or type(error).__name__
+    detail = type(error).__name__
+    trace = getattr(error, '__traceback__', None)
+    while trace is not None:
+        detail += ' <- %s:%d' % (trace.tb_frame.f_code.co_filename, trace.tb_lineno)
+        trace = trace.tb_next
+    text = '{"version":1,"pid":%d,"error":%s,"detail":%s}' % (
+        os.getpid(), quote(message), quote(detail))
+    final = os.path.join(rendezvous, '%d.error.json' % os.getpid())
+    part = final + '.part'
+    try:
+        os.unlink(part)
+    except OSError:
+        pass
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(handle, text.encode('ascii'))
+    finally:
+        os.close(handle)
+    os.rename(part, final)
+
+
+def load(keep_bytecode):
+    """Returns the package; loads it when it is not loaded.
+
+    keep_bytecode: may compiled files be written beside the sources. True for a program we start
+    (start-up time), false for one we enter (leave no trace on a disk that is not ours to write).
+    """
+    loaded = sys.modules.get(PACKAGE)
+    if loaded is not None:
+        return loaded
+    external = sys.modules['_frozen_importlib_external']
+
+    class Loader(external.SourceFileLoader):
+        def set_data(self, path, data, **options):
+            if keep_bytecode:
+                super(Loader, self).set_data(path, data, **options)
+
+    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), PACKAGE)
+    made = []
+
+    def make(name, filename):
+        path = os.path.join(folder, filename)
+        loader = Loader(name, path)
+        module = type(sys)(name)
+        module.__file__ = path
+        module.__package__ = PACKAGE
+        sys.modules[name] = module
+        made.append(name)
+        exec(loader.get_code(name), module.__dict__)
+        return module
+
+    try:
+        package = make(PACKAGE, '__init__.py')
+        package.__path__ = [folder]
+        for part in package.PARTS:
+            setattr(package, part, make(PACKAGE + '.' + part, part + '.py'))
+    except BaseException:
+        for name in made:
+            sys.modules.pop(name, None)
+        raise
+    return package
+
+
+def start_launched(rendezvous, wait):
+    """Starts the agent in a program launched by the workbench; may wait for its first client."""
+    reason = refusal()
+    if reason:
+        raise RuntimeError(reason)
+    package = load(True)
+    package.start(rendezvous=rendezvous, origin='launch', wait=wait)
+
+
+def start_injected(rendezvous):
+    """Starts the agent in a running program; called on a thread of our own."""
+    try:
+        reason = refusal()
+        if reason:
+            raise RuntimeError(reason)
+        load(False).start(rendezvous=rendezvous, origin='inject')
+    except Exception as error:
+        write_error(rendezvous, error)
