@@ -12,13 +12,9 @@ declare const window: { postMessage(message: unknown, targetOrigin: string, tran
 const CONNECT_CHANNEL = 'heaphouse:connect';
 const MAX_NONCE_CHARS = 128;
 
-let connected = false;
-
 const bridge: WindowBridge<File> = {
   connect(nonce) {
     if (typeof nonce !== 'string' || nonce === '' || nonce.length > MAX_NONCE_CHARS) throw new TypeError('connect() wants a nonce');
-    if (connected) throw new Error('This page is connected already.');
-    connected = true;
     const { port1, port2 } = new MessageChannel();
     ipcRenderer.postMessage(CONNECT_CHANNEL, null, [port1]);
     const message: PortMessage = { type: PORT_MESSAGE, nonce };

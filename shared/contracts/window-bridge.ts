@@ -3,8 +3,8 @@
  * talks to the web host over a WebSocket instead.
  *
  * Connecting: the page makes up a nonce, listens for `message`, calls `connect(nonce)`, and takes `event.ports[0]` of
- * the one message whose `source` is the window itself and whose data is `{ type: PORT_MESSAGE, nonce }`. Each document
- * gets one port; a reload gets a new one.
+ * the one message whose `source` is the window itself and whose data is `{ type: PORT_MESSAGE, nonce }`. A page has at most
+ * one port: connecting again, or loading the page again, closes the one before.
  */
 export const WINDOW_BRIDGE = 'heaphouse';
 export const PORT_MESSAGE = 'heaphouse:port';
