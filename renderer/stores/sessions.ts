@@ -1,0 +1,145 @@
+/** What is open, and the actions on it. Actions report their failures where the session is shown. */
+import { defineStore } from 'pinia';
+import { computed, ref, shallowRef } from 'vue';
+import type { RecentSession, SessionInfo, SnapshotArtefact } from '#shared/model/session.ts';
+import { isCancelled, toWireError, type WireError } from '#shared/rpc/errors.ts';
+import { useWorkbench } from '../host/workbench.ts';
+import { collectionLines } from '../views/session/collection-result.ts';
+import { compareNav, snapshotNav, type NavState } from '../navigation/nav-state.ts';
+import { useNavigationStore } from './navigation.ts';
+import { useNoticesStore } from './notices.ts';
+import { useTasksStore } from './tasks.ts';
+
+export interface ActionError {
+  action: string;
+  error: WireError;
+}
+
+export const useSessionsStore = defineStore('sessions', () => {
+  const workbench = useWorkbench();
+  const navigation = useNavigationStore();
+  const tasks = useTasksStore();
+  const notices = useNoticesStore();
+
+  /** Null until the first list has come. */
+  const list = shallowRef<readonly SessionInfo[] | null>(null);
+  const recent = shallowRef<readonly RecentSession[]>([]);
+  const actionErrors = ref<Record<string, ActionError>>({});
+
+  workbench.sessions.on('changed', {}, (sessions) => (list.value = sessions));
+
+  const all = computed(() => list.value ?? []);
+  const current = computed(() => byId(navigation.sessionId));
+
+  function byId(id: string | null): SessionInfo | null {
+    return id === null ? null : (all.value.find((session) => session.id === id) ?? null);
+  }
+
+  async function loadRecent(): Promise<void> {
+    recent.value = await workbench.sessions.recent({});
+  }
+
+  /** Runs an action of a session; a failure is kept as the session's visible error. */
+  async function act<T>(sessionId: string, action: string, work: () => Promise<T>): Promise<T | undefined> {
+    clearError(sessionId);
+    try {
+      return await work();
+    } catch (error) {
+      if (!isCancelled(error)) actionErrors.value = { ...actionErrors.value, [sessionId]: { action, error: toWireError(error) } };
+      return undefined;
+    }
+  }
+
+  function clearError(sessionId: string): void {
+    if (!(sessionId in actionErrors.value)) return;
+    const { [sessionId]: _gone, ...rest } = actionErrors.value;
+    actionErrors.value = rest;
+  }
+
+  async function takeSnapshot(sessionId: string): Promise<SnapshotArtefact | undefined> {
+    const label = `Snapshot of ${byId(sessionId)?.title ?? 'the target'}`;
+    const artefact = await act(sessionId, 'Snapshot', () =>
+      tasks.run({ kind: 'snapshot', label, sessionId }, (context) => workbench.sessions.takeSnapshot({ sessionId }, context)),
+    );
+    if (artefact) notices.done(`${artefact.name} taken`, artefact.receipt?.notes ?? []);
+    return artefact;
+  }
+
+  async function collectGarbage(sessionId: string): Promise<void> {
+    const result = await act(sessionId, 'Collect garbage', () => workbench.sessions.collectGarbage({ sessionId }));
+    if (!result) return;
+    notices.done('Garbage collected', collectionLines(result));
+  }
+
+  const mark = (sessionId: string, label: string) => act(sessionId, 'Mark', () => workbench.sessions.mark({ sessionId, label }));
+  const detach = (sessionId: string) => act(sessionId, 'Detach', () => workbench.sessions.detach({ sessionId }));
+  const terminate = (sessionId: string) => act(sessionId, 'Terminate', () => workbench.sessions.terminate({ sessionId }));
+  const rename = (sessionId: string, title: string) => act(sessionId, 'Rename', () => workbench.sessions.rename({ sessionId, title }));
+  const deleteSnapshot = (sessionId: string, snapshotId: string) =>
+    act(sessionId, 'Delete snapshot', () => workbench.sessions.deleteSnapshot({ sessionId, snapshotId }));
+
+  async function close(sessionId: string): Promise<void> {
+    const done = await act(sessionId, 'Close', () => workbench.sessions.close({ sessionId }));
+    if (done === undefined) return;
+    navigation.forget(sessionId);
+    if (navigation.sessionId === sessionId) navigation.go({ view: 'start' });
+  }
+
+  /** Opens snapshot files or one session folder and shows it; throws for the caller to show the failure in place. */
+  async function openPaths(paths: string[]): Promise<void> {
+    const { sessionId } = await workbench.sessions.open({ paths });
+    await show(sessionId);
+  }
+
+  async function addFiles(sessionId: string, paths: string[]): Promise<void> {
+    const added = await workbench.sessions.addFiles({ sessionId, paths });
+    const last = added.at(-1);
+    if (last) navigation.go(snapshotNav(sessionId, last.id));
+  }
+
+  /** Goes to a session that was just opened, as soon as the list knows it. */
+  async function show(sessionId: string): Promise<void> {
+    if (!byId(sessionId)) list.value = await workbench.sessions.list({});
+    navigation.go(navigation.lastOf(sessionId) ?? homeOf(byId(sessionId), sessionId));
+  }
+
+  return {
+    list,
+    all,
+    current,
+    recent,
+    actionErrors,
+    byId,
+    loadRecent,
+    clearError,
+    takeSnapshot,
+    collectGarbage,
+    mark,
+    detach,
+    terminate,
+    rename,
+    deleteSnapshot,
+    close,
+    openPaths,
+    addFiles,
+    show,
+  };
+});
+
+/** The first view of a session: its timeline, or what its files are for. */
+export function homeOf(session: SessionInfo | null, sessionId: string): NavState {
+  if (session && !session.capabilities.timeline) {
+    const [first, second] = session.snapshots;
+    if (first && second) return compareNav(sessionId, { baseId: first.id, comparedId: (session.snapshots.at(-1) ?? second).id });
+    if (first) return snapshotNav(sessionId, first.id);
+  }
+  return { view: 'timeline', sessionId };
+}
+
+/** The last two snapshots that can be compared, older first; null when there are fewer. */
+export function lastPair(session: SessionInfo): [SnapshotArtefact, SnapshotArtefact] | null {
+  const ready = session.snapshots.filter((snapshot) => snapshot.state === 'ready');
+  const compared = ready.at(-1);
+  const base = ready.at(-2);
+  return base && compared ? [base, compared] : null;
+}

@@ -1,0 +1,39 @@
+/**
+ * The commands of the workbench as data: the page binds them to functions and keys, the desktop host builds its native
+ * menu from the same table. `Mod` is Command on macOS and Control elsewhere.
+ */
+export type CommandMenu = 'File' | 'Target' | 'View' | 'Go' | 'Help';
+
+export interface CommandSpec {
+  readonly id: string;
+  readonly label: string;
+  readonly menu: CommandMenu;
+  /** `Mod+Shift+P`, `F6`, `?`; null when there is none. */
+  readonly key: string | null;
+}
+
+export const COMMANDS = [
+  { id: 'start.show', label: 'New target…', menu: 'File', key: 'Mod+Alt+N' },
+  { id: 'files.open', label: 'Open snapshot files…', menu: 'File', key: 'Mod+O' },
+  { id: 'session.close', label: 'Close session', menu: 'File', key: null },
+  { id: 'target.snapshot', label: 'Take snapshot', menu: 'Target', key: 'Mod+E' },
+  { id: 'target.collect', label: 'Collect garbage', menu: 'Target', key: 'Mod+Shift+G' },
+  { id: 'target.mark', label: 'Add a mark to the timeline', menu: 'Target', key: 'Mod+M' },
+  { id: 'target.detach', label: 'Detach', menu: 'Target', key: null },
+  { id: 'target.terminate', label: 'Terminate the target', menu: 'Target', key: null },
+  { id: 'view.timeline', label: 'Timeline', menu: 'View', key: 'Mod+1' },
+  { id: 'view.output', label: 'Output', menu: 'View', key: 'Mod+2' },
+  { id: 'view.lastSnapshot', label: 'Latest snapshot', menu: 'View', key: 'Mod+3' },
+  { id: 'view.compare', label: 'Compare the last two snapshots', menu: 'View', key: 'Mod+4' },
+  { id: 'view.filter', label: 'Filter the table', menu: 'View', key: 'Mod+F' },
+  { id: 'view.theme', label: 'Switch between light, dark and system colours', menu: 'View', key: null },
+  { id: 'go.back', label: 'Back', menu: 'Go', key: 'Alt+ArrowLeft' },
+  { id: 'go.forward', label: 'Forward', menu: 'Go', key: 'Alt+ArrowRight' },
+  { id: 'go.palette', label: 'Command palette…', menu: 'Go', key: 'Mod+Shift+P' },
+  { id: 'go.object', label: 'Go to an object by name or @id…', menu: 'Go', key: 'Mod+P' },
+  { id: 'go.nextPane', label: 'Next pane', menu: 'Go', key: 'F6' },
+  { id: 'go.previousPane', label: 'Previous pane', menu: 'Go', key: 'Shift+F6' },
+  { id: 'help.shortcuts', label: 'Keyboard shortcuts', menu: 'Help', key: '?' },
+] as const satisfies readonly CommandSpec[];
+
+export type CommandId = (typeof COMMANDS)[number]['id'];
