@@ -2,7 +2,7 @@
  * `session.json`: what a session folder holds. The format is versioned; a file of an older version goes through the
  * upgraders, a newer one is refused by name. Writing is atomic, so a crash leaves the old or the new file, never half.
  */
-import { mkdir, open, readFile, rename, stat } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { TARGET_KINDS } from '#shared/model/target.ts';
@@ -183,4 +183,11 @@ export async function createSessionDir(dir: string): Promise<void> {
       advice: 'Choose another folder, or remove that one first.',
     });
   }
+}
+
+/** Takes back `createSessionDir` for a session that never began: our own files only, and the folder if that empties it. */
+export async function removeEmptySession(dir: string): Promise<void> {
+  const ours = [SESSION_FILE, OUTPUT_FILE, RECORDING_FILE, `${RECORDING_FILE}-wal`, `${RECORDING_FILE}-shm`];
+  for (const name of ours) await rm(join(dir, name), { force: true });
+  await rmdir(dir).catch(() => undefined);
 }

@@ -1,0 +1,92 @@
+/**
+ * The workbench without a host: services, worker processes, sessions. Electron, the web host and the CLI each make one,
+ * serve it over their transport, and dispose of it when they end.
+ */
+import { heapContract } from '#shared/contracts/heap.ts';
+import { sessionsContract } from '#shared/contracts/sessions.ts';
+import { targetsContract } from '#shared/contracts/targets.ts';
+import { timelineContract } from '#shared/contracts/timeline.ts';
+import { createChannelPair, type Channel, type Dispose } from '#shared/rpc/channel.ts';
+import { createRpcClient, type RpcClient } from '#shared/rpc/client.ts';
+import { HeaphouseError } from '#shared/rpc/errors.ts';
+import { createRpcServer, type RpcServer } from '#shared/rpc/server.ts';
+import { defaultSessionDir } from '#main/storage/app-folders.ts';
+import { pythonAgentDir } from './app-root.ts';
+import type { StartHost } from './host-process.ts';
+import { createHosts } from './hosts.ts';
+import { createLiveSessions } from './live-sessions.ts';
+import { startNodeHost } from './node-host-process.ts';
+import { createSessionStore } from './session-store.ts';
+import { createSessionsService } from './sessions-service.ts';
+import { createTargetsService } from './targets-service.ts';
+
+export interface WorkbenchOptions {
+  /** Folder that holds the session folders and is listed under "recent". */
+  sessionsDir: string;
+  /** Folder of a new session; default: one of its own inside `sessionsDir`. */
+  sessionDir?: (title: string, createdAt: number) => string;
+  /** Folder that relative paths of the user start from. */
+  cwd: string;
+  startHost?: StartHost;
+  agentDir?: string;
+  /** Diagnostics, one line each. */
+  log?: (line: string) => void;
+}
+
+export interface Workbench {
+  /** For a host's own services (`shell`). */
+  server: RpcServer;
+  /** The same services in this process. */
+  client: RpcClient;
+  serve(channel: Channel): Dispose;
+  /** Process ids of the workers, for the status bar. */
+  workers(): { name: string; pid: number }[];
+  /** Detaches from every target, ends what was launched, stops the workers, saves. */
+  dispose(): Promise<void>;
+}
+
+export function createWorkbench(options: WorkbenchOptions): Workbench {
+  const { sessionsDir, cwd, log = () => undefined } = options;
+  const server = createRpcServer();
+  const store = createSessionStore(log);
+  const hosts = createHosts(options.startHost ?? startNodeHost, log);
+  const live = createLiveSessions({
+    store,
+    hosts,
+    sessionDir: options.sessionDir ?? ((title, createdAt) => defaultSessionDir(sessionsDir, title, createdAt)),
+  });
+
+  server.provide(
+    targetsContract,
+    createTargetsService({ store, sessions: live, agentDir: options.agentDir ?? pythonAgentDir(), cwd }),
+  );
+  server.provide(sessionsContract, createSessionsService({ store, live, hosts, sessionsDir, cwd }));
+  server.forward(timelineContract.name, (scope) => hosts.timeline(store.get(requireScope(scope))));
+  server.forward(heapContract.name, (scope) => hosts.analysis(store.get(requireScope(scope))));
+
+  const [near, far] = createChannelPair();
+  server.serve(far);
+  const client = createRpcClient(near);
+
+  let disposed: Promise<void> | null = null;
+  return {
+    server,
+    client,
+    serve: (channel) => server.serve(channel),
+    workers: () => hosts.processes(),
+    dispose() {
+      disposed ??= (async () => {
+        await live.endAll();
+        await hosts.stopAll();
+        await store.flush();
+        client.close();
+      })();
+      return disposed;
+    },
+  };
+}
+
+function requireScope(scope: string | undefined): string {
+  if (scope === undefined) throw new HeaphouseError('invalid-argument', 'This service needs the id of a session.');
+  return scope;
+}
