@@ -1,7 +1,7 @@
 /** The `sessions` contract: the list of open sessions and the actions on them. */
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { sessionsContract } from '#shared/contracts/sessions.ts';
+import { type sessionsContract } from '#shared/contracts/sessions.ts';
 import type { OutputChunk, RecentSession, SessionInfo, SnapshotArtefact } from '#shared/model/session.ts';
 import type { ServiceHandlers } from '#shared/rpc/define-service.ts';
 import { HeaphouseError } from '#shared/rpc/errors.ts';

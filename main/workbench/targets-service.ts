@@ -1,7 +1,7 @@
 /** The `targets` contract: what runs on this machine and the ways into it. */
 import { basename, isAbsolute, join } from 'node:path';
 import { tmpdir } from 'node:os';
-import { targetsContract } from '#shared/contracts/targets.ts';
+import { type targetsContract } from '#shared/contracts/targets.ts';
 import type { ProcessInfo } from '#shared/model/target.ts';
 import type { CallContext, Progress, ServiceHandlers } from '#shared/rpc/define-service.ts';
 import { HeaphouseError } from '#shared/rpc/errors.ts';

@@ -39,6 +39,8 @@ export interface Workbench {
   /** The same services in this process. */
   client: RpcClient;
   serve(channel: Channel): Dispose;
+  /** Folders of the open sessions. */
+  openSessionDirs(): string[];
   /** Process ids of the workers, for the status bar. */
   workers(): { name: string; pid: number }[];
   /** Detaches from every target, ends what was launched, stops the workers, saves. */
@@ -73,6 +75,7 @@ export function createWorkbench(options: WorkbenchOptions): Workbench {
     server,
     client,
     serve: (channel) => server.serve(channel),
+    openSessionDirs: () => store.list().flatMap(({ dir }) => dir ?? []),
     workers: () => hosts.processes(),
     dispose() {
       disposed ??= (async () => {

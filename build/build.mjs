@@ -1,0 +1,66 @@
+// Builds everything into out/: main (ES modules for Node and Electron), preload (one CommonJS file), renderer (pages).
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from 'vite';
+import { root } from './runtime.mjs';
+
+const only = process.argv.slice(2);
+const wants = (name) => only.length === 0 || only.includes(name);
+const external = ['electron', 'bufferutil', 'utf-8-validate', /^node:/];
+const common = { root, configFile: false, logLevel: 'warn', envFile: false, publicDir: false };
+
+if (wants('main')) {
+  await build({
+    ...common,
+    ssr: { noExternal: true, external: ['electron', 'bufferutil', 'utf-8-validate'] },
+    build: {
+      ssr: true,
+      target: 'node22',
+      outDir: join(root, 'out', 'main'),
+      emptyOutDir: true,
+      minify: false,
+      sourcemap: false,
+      rolldownOptions: {
+        external,
+        input: {
+          electron: join(root, 'main', 'electron', 'index.ts'),
+          web: join(root, 'main', 'web', 'index.ts'),
+          cli: join(root, 'main', 'cli', 'index.ts'),
+          'session-host': join(root, 'main', 'hosts', 'session-host.ts'),
+          'analysis-host': join(root, 'main', 'hosts', 'analysis-host.ts'),
+        },
+        output: { format: 'es', entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' },
+      },
+    },
+  });
+}
+
+if (wants('preload')) {
+  await build({
+    ...common,
+    ssr: { noExternal: true, external: ['electron'] },
+    build: {
+      ssr: true,
+      target: 'node22',
+      outDir: join(root, 'out', 'preload'),
+      emptyOutDir: true,
+      minify: false,
+      rolldownOptions: {
+        external,
+        input: { preload: join(root, 'main', 'electron', 'preload.ts') },
+        // A sandboxed preload script is CommonJS and may not load a second file.
+        output: { format: 'cjs', entryFileNames: '[name].cjs', codeSplitting: false },
+      },
+    },
+  });
+}
+
+if (wants('renderer')) {
+  await build({ configFile: join(root, 'build', 'vite.renderer.config.ts'), logLevel: 'warn' });
+}
+
+if (only.length === 0) {
+  mkdirSync(join(root, 'out'), { recursive: true });
+  rmSync(join(root, 'out', '.built'), { force: true });
+  writeFileSync(join(root, 'out', '.built'), '');
+}
