@@ -1,0 +1,214 @@
+import { cutAt, findStrings, textOf } from './strings.ts';
+import { float64, uint32 } from './columns.ts';
+import type { Column } from './columns.ts';
+import { DETACHED } from './detachedness.ts';
+import { NONE } from './heap.ts';
+import type { ClassTable, Heap, KindNumbers, LocationTable } from './heap.ts';
+import { inferInterfaces } from './interfaces.ts';
+import type { RawHeap } from './reader.ts';
+import { inSlices } from './run.ts';
+import type { RunOptions } from './run.ts';
+
+/**
+ * Class of every node and shallow totals by class. V8: Chrome DevTools' rules (name of objects, `Function` for
+ * closures, `(system)` for hidden nodes, tag only for DOM nodes, interfaces for plain objects, source position to tell
+ * equal names apart). With a `class_name` column that column. Nodes of no size count in no class's totals.
+ */
+export async function nameClasses(
+  raw: RawHeap,
+  kinds: KindNumbers,
+  shallow: Column,
+  locations: LocationTable | null,
+  run?: RunOptions,
+): Promise<{ classes: ClassTable; classOf: Uint32Array }> {
+  const { nodeCount, nodeKind, strings } = raw;
+  const labels = createLabels(raw);
+  const labelOf = raw.extra.has('class_name')
+    ? labelsFromColumn(raw, raw.extra.get('class_name')!, labels)
+    : await labelsByRule(raw, kinds, labels, run);
+
+  const classOf = uint32(nodeCount);
+  const ids = createClassIds();
+  const locationAt = createLocationIds(locations);
+  await inSlices(run, 'classes', nodeCount, 1 << 15, (from, to) => {
+    for (let node = from; node < to; node++) {
+      const located = nodeKind[node] === kinds.object ? locationAt(node) : NONE;
+      classOf[node] = ids.of(labelOf(node), located);
+    }
+  });
+
+  const count = ids.labels.length;
+  const kind = new Uint8Array(count);
+  const named = new Uint8Array(count);
+  const objects = uint32(count);
+  const totals = float64(count);
+  for (let node = 0; node < nodeCount; node++) {
+    const size = shallow[node]!;
+    const index = classOf[node]!;
+    if (named[index] === 0) {
+      named[index] = 1;
+      kind[index] = nodeKind[node]!;
+    }
+    if (size === 0) continue;
+    if (objects[index] === 0) kind[index] = nodeKind[node]!;
+    objects[index]!++;
+    totals[index]! += size;
+  }
+  const classes: ClassTable = {
+    count,
+    label: Uint32Array.from(ids.labels),
+    extraNames: labels.extra.map((name) => name),
+    location: Uint32Array.from(ids.locations),
+    kind,
+    objects,
+    shallow: totals,
+  };
+  void strings;
+  return { classes, classOf };
+}
+
+/** Name of a class, cut to `maxChars`. */
+export function className(heap: Pick<Heap, 'classes' | 'strings'>, classIndex: number, maxChars?: number): string {
+  const label = heap.classes.label[classIndex]!;
+  const extra = label - heap.strings.count;
+  if (extra < 0) return textOf(heap.strings, label, maxChars);
+  const name = heap.classes.extraNames[extra]!;
+  return maxChars === undefined ? name : cutAt(name, maxChars);
+}
+
+interface Labels {
+  /** Label of a text: its string when it is one of `FIXED` and in the file, else a number from strings.count on. */
+  intern(text: string): number;
+  readonly extra: string[];
+}
+
+/** Texts that classes get by rule, and that real classes may be called as well: they must be one. */
+const FIXED = ['(system)', '(compiled code)', 'Function', 'RegExp'];
+
+function createLabels(raw: RawHeap): Labels {
+  const texts = [...FIXED, ...raw.header.nodeKinds.map((kind) => `(${kind})`)];
+  const inFile = findStrings(raw.strings, texts);
+  const known = new Map<string, number>();
+  texts.forEach((text, i) => {
+    if (inFile[i]! >= 0) known.set(text, inFile[i]!);
+  });
+  const extra: string[] = [];
+  return {
+    extra,
+    intern(text) {
+      let label = known.get(text);
+      if (label === undefined) {
+        label = raw.strings.count + extra.length;
+        extra.push(text);
+        known.set(text, label);
+      }
+      return label;
+    },
+  };
+}
+
+function labelsFromColumn(raw: RawHeap, column: Column, labels: Labels): (node: number) => number {
+  const byKind = raw.header.nodeKinds.map((kind) => labels.intern(`(${kind})`));
+  const empty = findStrings(raw.strings, [''])[0]!;
+  const limit = raw.strings.count;
+  return (node) => {
+    const index = column[node]!;
+    return index < limit && index !== empty ? index : byKind[raw.nodeKind[node]!]!;
+  };
+}
+
+async function labelsByRule(
+  raw: RawHeap,
+  kinds: KindNumbers,
+  labels: Labels,
+  run: RunOptions | undefined,
+): Promise<(node: number) => number> {
+  const { nodeKind, nodeName, detachedness, strings } = raw;
+  const [plainObject, proto] = findStrings(strings, ['Object', '__proto__']);
+  const interfaces = await inferInterfaces(raw, kinds, plainObject!, proto!, run);
+  const interfaceLabels = interfaces.names.map((name) => labels.intern(name));
+
+  const byKind = raw.header.nodeKinds.map((kind) => labels.intern(`(${kind})`));
+  if (kinds.hidden >= 0) byKind[kinds.hidden] = labels.intern('(system)');
+  if (kinds.code >= 0) byKind[kinds.code] = labels.intern('(compiled code)');
+  if (kinds.closure >= 0) byKind[kinds.closure] = labels.intern('Function');
+  if (kinds.regexp >= 0) byKind[kinds.regexp] = labels.intern('RegExp');
+
+  const tags = new Map<number, number>();
+  const detachedTags = new Map<number, number>();
+  const tagLabel = (name: number, detached: boolean): number => {
+    const known = detached ? detachedTags : tags;
+    let label = known.get(name);
+    if (label === undefined) {
+      const text = textOf(strings, name);
+      const tag = withoutAttributes(detached ? `Detached ${text}` : text);
+      label = tag === text ? name : labels.intern(tag);
+      known.set(name, label);
+    }
+    return label;
+  };
+  return (node) => {
+    const kind = nodeKind[node]!;
+    if (kind !== kinds.object && kind !== kinds.native) return byKind[kind]!;
+    const name = nodeName[node]!;
+    if (name === plainObject && kind === kinds.object) {
+      const found = interfaces.of(node);
+      return found === NONE ? name : interfaceLabels[found]!;
+    }
+    const detached = kind === kinds.native && detachedness !== null && detachedness[node] === DETACHED;
+    if (detached || kind === kinds.native || kind === kinds.object) return tagLabel(name, detached);
+    return name;
+  };
+}
+
+/** `<div id="a">` → `<div>`, also behind `Detached `. */
+function withoutAttributes(name: string): string {
+  const from = name.startsWith('<') ? 0 : name.startsWith('Detached <') ? 10 : -1;
+  if (from < 0) return name;
+  const space = name.indexOf(' ', from);
+  return space < 0 ? name : `${name.slice(0, space)}>`;
+}
+
+/** Numbers classes by (label, location). */
+function createClassIds(): { of(label: number, location: number): number; labels: number[]; locations: number[] } {
+  const labels: number[] = [];
+  const locations: number[] = [];
+  const plain = new Map<number, number>();
+  const located = new Map<number, Map<number, number>>();
+  return {
+    labels,
+    locations,
+    of(label, location) {
+      let map = plain;
+      if (location !== NONE) {
+        const found = located.get(location);
+        if (found) map = found;
+        else located.set(location, (map = new Map()));
+      }
+      let index = map.get(label);
+      if (index === undefined) {
+        index = labels.length;
+        labels.push(label);
+        locations.push(location);
+        map.set(label, index);
+      }
+      return index;
+    },
+  };
+}
+
+/** Row of the first location with the same position as that of a node; asked in ascending order of nodes. */
+function createLocationIds(locations: LocationTable | null): (node: number) => number {
+  if (!locations) return () => NONE;
+  const { node: nodes, scriptId, line, column } = locations;
+  const byPosition = new Map<string, number>();
+  let at = 0;
+  return (node) => {
+    while (at < nodes.length && nodes[at]! < node) at++;
+    if (at >= nodes.length || nodes[at] !== node) return NONE;
+    const key = `${scriptId[at]!},${line[at]!},${column[at]!}`;
+    let row = byPosition.get(key);
+    if (row === undefined) byPosition.set(key, (row = at));
+    return row;
+  };
+}

@@ -1,0 +1,79 @@
+import { EDGE_EPHEMERON, EDGE_ESSENTIAL, EDGE_KIND, weakMapEntry } from './heap.ts';
+import type { Heap } from './heap.ts';
+import { inSlices, untilDone } from './run.ts';
+import type { RunOptions } from './run.ts';
+import { findStrings } from './strings.ts';
+
+/**
+ * Marks in `edgeKind` which edges keep their target alive, by Chrome DevTools' rules:
+ * not weak; not from a node to itself; not the table's half of a WeakMap entry (the key's half counts);
+ * and, from any node but the root, not a shortcut, and not from outside of the page into what the page owns.
+ * O(nodes + edges).
+ */
+export async function markEssentialEdges(heap: Heap, run?: RunOptions): Promise<void> {
+  const { nodeCount, root, kinds, firstEdge, edgeKind, edgeName, edgeTo, nodeId, weakMaps } = heap;
+  const owned = await markPageOwned(heap, run);
+  const { edgeWeak, edgeShortcut, edgeInternal } = kinds;
+  const hasWeakMaps = weakMaps.string.length > 0;
+  const firstEntry = hasWeakMaps ? weakMaps.string[0]! : 0;
+  await inSlices(run, 'sizes', nodeCount, 1 << 14, (from, to) => {
+    for (let node = from; node < to; node++) {
+      const end = firstEdge[node + 1]!;
+      const outside = owned[node] === 0;
+      for (let edge = firstEdge[node]!; edge < end; edge++) {
+        const kind = edgeKind[edge]! & EDGE_KIND;
+        const target = edgeTo[edge]!;
+        let flags = EDGE_ESSENTIAL;
+        if (kind === edgeWeak || target === node) flags = 0;
+        else if (node !== root && (kind === edgeShortcut || (outside && owned[target] === 1))) flags = 0;
+        if (kind === edgeInternal && hasWeakMaps && edgeName[edge]! >= firstEntry) {
+          const entry = weakMapEntry(weakMaps, edgeName[edge]!);
+          if (entry >= 0) {
+            if (weakMaps.tableId[entry] === nodeId[node]) flags = 0;
+            flags |= EDGE_EPHEMERON;
+          }
+        }
+        edgeKind[edge] = kind | flags;
+      }
+    }
+  });
+}
+
+/** 1 for what is reachable from the global objects and DOM trees without weak edges. */
+async function markPageOwned(heap: Heap, run: RunOptions | undefined): Promise<Uint8Array> {
+  const { nodeCount, root, kinds, firstEdge, edgeKind, edgeTo } = heap;
+  const owned = new Uint8Array(nodeCount);
+  const isDomTrees = domTreesRoot(heap);
+  const weak = kinds.edgeWeak;
+  const stack: number[] = [];
+  for (let edge = firstEdge[root]!; edge < firstEdge[root + 1]!; edge++) {
+    const kind = edgeKind[edge]! & EDGE_KIND;
+    const target = edgeTo[edge]!;
+    if (kind !== kinds.edgeShortcut && !(kind === kinds.edgeElement && isDomTrees(target))) continue;
+    if (owned[target] === 0) stack.push(target);
+    owned[target] = 1;
+  }
+  let done = 0;
+  await untilDone(run, 'sizes', nodeCount, () => done, () => {
+    for (let budget = 0; budget < 1 << 14; budget++) {
+      const node = stack.pop();
+      if (node === undefined) return true;
+      done++;
+      const end = firstEdge[node + 1]!;
+      for (let edge = firstEdge[node]!; edge < end; edge++) {
+        const target = edgeTo[edge]!;
+        if (owned[target] === 1 || (edgeKind[edge]! & EDGE_KIND) === weak) continue;
+        owned[target] = 1;
+        stack.push(target);
+      }
+    }
+    return false;
+  });
+  return owned;
+}
+
+/** Tests for the synthetic node that holds the DOM trees of all documents. */
+export function domTreesRoot(heap: Heap): (node: number) => boolean {
+  const name = findStrings(heap.strings, ['(Document DOM trees)'])[0]!;
+  return (node) => name >= 0 && heap.nodeName[node] === name && heap.nodeKind[node] === heap.kinds.synthetic;
+}

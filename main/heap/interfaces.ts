@@ -1,0 +1,246 @@
+import { NONE } from './heap.ts';
+import type { KindNumbers } from './heap.ts';
+import type { RawHeap } from './reader.ts';
+import { inSlices } from './run.ts';
+import type { RunOptions } from './run.ts';
+import { textOf } from './strings.ts';
+
+/**
+ * Groups plain objects (`{ a, b }` in the program, all of class `Object` in the file) by the properties they share,
+ * as Chrome DevTools does: every sequence of property names is a candidate; those shared by at least two objects and
+ * one in a thousand plain objects become interfaces; an object belongs to the one with most properties that has all
+ * of them, the more frequent one at a tie.
+ *
+ * The work is done once per distinct sequence of properties, not per object.
+ */
+export interface InterfaceNames {
+  readonly names: readonly string[];
+  /** Interface of a node: index in `names`, NONE when it stays a plain `Object`. */
+  of(node: number): number;
+}
+
+/** The name stops before it gets longer than this (DevTools' limit), but has one property at least. */
+const MAX_NAME_CHARS = 120;
+const MIN_OBJECTS = 2;
+const ONE_IN = 1000;
+
+/** Distinct sequences that are remembered; objects used as dictionaries have one each. */
+const MAX_SEQUENCES = 1 << 20;
+/** Properties of one object that are looked at, so that a dictionary of millions costs no more than others. */
+const MAX_PROPERTIES = 4096;
+
+const NO_INTERFACES: InterfaceNames = { names: [], of: () => NONE };
+
+export async function inferInterfaces(
+  raw: RawHeap,
+  kinds: KindNumbers,
+  plainObjectName: number,
+  protoName: number,
+  run?: RunOptions,
+): Promise<InterfaceNames> {
+  const { nodeCount, nodeKind, nodeName, firstEdge, edgeKind, edgeName, strings } = raw;
+  if (plainObjectName < 0 || kinds.object < 0 || kinds.edgeProperty < 0) return NO_INTERFACES;
+  const property = kinds.edgeProperty;
+  const isPlain = (node: number): boolean => nodeKind[node] === kinds.object && nodeName[node] === plainObjectName;
+
+  // Sequences as paths in a trie over string indexes; a trie node stands for a sequence.
+  const trie = createTrie();
+  const sequenceOf = (node: number): number => {
+    let at = 0;
+    let seen = 0;
+    for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
+      if (edgeKind[edge] !== property || edgeName[edge] === protoName) continue;
+      if (++seen > MAX_PROPERTIES) break;
+      at = trie.step(at, edgeName[edge]!);
+      if (at === NONE) return NONE;
+    }
+    return at;
+  };
+
+  const texts = new Map<number, string>();
+  const formatted = (name: number): string => {
+    let text = texts.get(name);
+    if (text === undefined) {
+      text = formatProperty(textOf(strings, name));
+      texts.set(name, text);
+    }
+    return text;
+  };
+
+  const plain: number[] = [];
+  const sequenceOfPlain: number[] = [];
+  const objectsOfSequence: number[] = [];
+  await inSlices(run, 'classes', nodeCount, 1 << 14, (from, to) => {
+    for (let node = from; node < to; node++) {
+      if (!isPlain(node)) continue;
+      const sequence = sequenceOf(node);
+      plain.push(node);
+      sequenceOfPlain.push(sequence);
+      if (sequence === NONE) continue;
+      objectsOfSequence[sequence] = (objectsOfSequence[sequence] ?? 0) + 1;
+    }
+  });
+
+  // Candidates in the order of their first object: ties keep it.
+  interface Candidate {
+    readonly name: string;
+    readonly properties: readonly number[];
+    objects: number;
+  }
+  const candidates = new Map<string, Candidate>();
+  const counted = new Uint8Array(trie.size());
+  for (const sequence of sequenceOfPlain) {
+    if (sequence === NONE || sequence === 0 || counted[sequence] === 1) continue;
+    counted[sequence] = 1;
+    const candidate = candidateOf(trie.path(sequence), formatted);
+    const known = candidates.get(candidate.name);
+    if (known) known.objects += objectsOfSequence[sequence]!;
+    else candidates.set(candidate.name, { ...candidate, objects: objectsOfSequence[sequence]! });
+  }
+  const least = Math.max(MIN_OBJECTS, plain.length / ONE_IN);
+  const interfaces = [...candidates.values()]
+    .sort((a, b) => b.objects - a.objects)
+    .filter((candidate) => candidate.objects >= least);
+  if (interfaces.length === 0) return NO_INTERFACES;
+
+  const match = matcher(interfaces.map(({ properties }) => properties));
+  const interfaceOfSequence = new Uint32Array(trie.size()).fill(NONE);
+  const matched = new Uint8Array(trie.size());
+  const interfaceOf = new Map<number, number>();
+  await inSlices(run, 'classes', plain.length, 1 << 12, (from, to) => {
+    for (let i = from; i < to; i++) {
+      const sequence = sequenceOfPlain[i]!;
+      let found: number;
+      if (sequence === NONE) found = match(propertiesOf(plain[i]!));
+      else {
+        if (matched[sequence] === 0) {
+          matched[sequence] = 1;
+          interfaceOfSequence[sequence] = match(trie.path(sequence));
+        }
+        found = interfaceOfSequence[sequence]!;
+      }
+      sequenceOfPlain[i] = found;
+      if (found !== NONE) interfaceOf.set(plain[i]!, found);
+    }
+  });
+
+  function propertiesOf(node: number): number[] {
+    const names: number[] = [];
+    for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]! && names.length < MAX_PROPERTIES; edge++) {
+      if (edgeKind[edge] === property && edgeName[edge] !== protoName) names.push(edgeName[edge]!);
+    }
+    return names;
+  }
+
+  return { names: interfaces.map(({ name }) => name), of: (node) => interfaceOf.get(node) ?? NONE };
+}
+
+function candidateOf(
+  sequence: readonly number[],
+  formatted: (name: number) => string,
+): { name: string; properties: number[] } {
+  let name = '{';
+  const properties: number[] = [];
+  for (const property of sequence) {
+    const text = formatted(property);
+    if (name.length > 1 && name.length + text.length > MAX_NAME_CHARS) break;
+    if (name.length > 1) name += ', ';
+    name += text;
+    properties.push(property);
+  }
+  return { name: `${name}}`, properties };
+}
+
+/** Names that hold braces, commas or quotes are quoted. */
+export function formatProperty(name: string): string {
+  return /[,'"{}]/.test(name) ? JSON.stringify(name) : name;
+}
+
+/** Finds the interface with most properties that are all in the sequence; the earlier one at a tie. */
+function matcher(interfaces: readonly (readonly number[])[]): (sequence: readonly number[]) => number {
+  const sizes = interfaces.map((properties) => new Set(properties).size);
+  const byProperty = new Map<number, number[]>();
+  interfaces.forEach((properties, index) => {
+    for (const property of new Set(properties)) {
+      const list = byProperty.get(property);
+      if (list) list.push(index);
+      else byProperty.set(property, [index]);
+    }
+  });
+  const hits = new Uint32Array(interfaces.length);
+  return (sequence) => {
+    let best = NONE;
+    const touched: number[] = [];
+    for (const property of new Set(sequence)) {
+      for (const index of byProperty.get(property) ?? []) {
+        if (hits[index]!++ === 0) touched.push(index);
+        if (hits[index] !== sizes[index]) continue;
+        if (best === NONE || sizes[index]! > sizes[best]! || (sizes[index] === sizes[best] && index < best)) best = index;
+      }
+    }
+    for (const index of touched) hits[index] = 0;
+    return best;
+  };
+}
+
+interface Trie {
+  /** The node behind `at` over `name`; made when missing; NONE when the trie is full. */
+  step(at: number, name: number): number;
+  path(at: number): number[];
+  size(): number;
+}
+
+/** A trie in open addressing: key (parent, name), linear probing, at most half full. */
+function createTrie(): Trie {
+  let capacity = 1 << 12;
+  let table = new Uint32Array(capacity); // node + 1
+  let parents = new Uint32Array(capacity / 2);
+  let names = new Uint32Array(capacity / 2);
+  let size = 1; // node 0 is the empty sequence
+  const slotOf = (parent: number, name: number): number => {
+    const hash = Math.imul(parent ^ Math.imul(name, 0x9e3779b1), 0x85ebca6b);
+    return (hash ^ (hash >>> 15)) & (capacity - 1);
+  };
+  const grow = (): void => {
+    capacity *= 2;
+    table = new Uint32Array(capacity);
+    const grownParents = new Uint32Array(capacity / 2);
+    const grownNames = new Uint32Array(capacity / 2);
+    grownParents.set(parents);
+    grownNames.set(names);
+    parents = grownParents;
+    names = grownNames;
+    for (let node = 1; node < size; node++) {
+      let slot = slotOf(parents[node]!, names[node]!);
+      while (table[slot] !== 0) slot = (slot + 1) & (capacity - 1);
+      table[slot] = node + 1;
+    }
+  };
+  return {
+    step(at, name) {
+      let slot = slotOf(at, name);
+      for (let entry = table[slot]!; entry !== 0; entry = table[slot]!) {
+        const node = entry - 1;
+        if (parents[node] === at && names[node] === name) return node;
+        slot = (slot + 1) & (capacity - 1);
+      }
+      if (size >= MAX_SEQUENCES) return NONE;
+      if (size + 1 >= capacity / 2) {
+        grow();
+        slot = slotOf(at, name);
+        while (table[slot] !== 0) slot = (slot + 1) & (capacity - 1);
+      }
+      const node = size++;
+      parents[node] = at;
+      names[node] = name;
+      table[slot] = node + 1;
+      return node;
+    },
+    path(at) {
+      const path: number[] = [];
+      for (let node = at; node !== 0; node = parents[node]!) path.push(names[node]!);
+      return path.reverse();
+    },
+    size: () => size,
+  };
+}

@@ -1,0 +1,116 @@
+import { uint32 } from './columns.ts';
+import type { Column } from './columns.ts';
+import { nameClasses } from './class-names.ts';
+import { spreadDetachedness } from './detachedness.ts';
+import { heapFormatError } from './errors.ts';
+import { kindNumbers } from './heap.ts';
+import type { Heap, LocationTable } from './heap.ts';
+import type { HeapHeader } from './header.ts';
+import { moveOwnedSizes } from './ownership.ts';
+import { readHeapFile } from './reader.ts';
+import type { RawHeap } from './reader.ts';
+import type { RunOptions } from './run.ts';
+import { findStrings } from './strings.ts';
+import { findWeakMapNames } from './weak-map-names.ts';
+
+export type { Heap } from './heap.ts';
+export type { RunOptions } from './run.ts';
+
+/**
+ * Opens a `.heapsnapshot` file, plain, gzip or zstd. When it resolves, counts, classes and shallow sizes are final;
+ * `analyseHeap` adds the rest. Throws HeapFormatError, or the reason of the signal.
+ */
+export async function openHeap(path: string, run?: RunOptions): Promise<Heap> {
+  const raw = await readHeapFile(path, run);
+  const { header } = raw;
+  const notices: string[] = [];
+  const kinds = kindNumbers(header);
+  const fromAgent = raw.extra.has('class_name') || header.declaredProducer === 'cpython';
+  await spreadDetachedness(raw, kinds, run);
+  const externalString = findStrings(raw.strings, ['system / ExternalStringData'])[0]!;
+  const shallow = fromAgent ? raw.selfSize : await moveOwnedSizes(raw, kinds, externalString, run);
+  const locations = readLocationTable(raw, notices);
+  const { classes, classOf } = await nameClasses(raw, kinds, shallow, locations, run);
+  let shallowBytes = 0;
+  for (let index = 0; index < classes.count; index++) shallowBytes += classes.shallow[index]!;
+  return {
+    path,
+    fileBytes: raw.fileBytes,
+    producer: fromAgent ? 'cpython' : kinds.hidden >= 0 && kinds.closure >= 0 ? 'v8' : 'other',
+    header,
+    root: header.root,
+    nodeCount: raw.nodeCount,
+    edgeCount: raw.edgeCount,
+    nodeKind: raw.nodeKind,
+    nodeName: raw.nodeName,
+    nodeId: raw.nodeId,
+    shallow,
+    detachedness: raw.detachedness,
+    firstEdge: raw.firstEdge,
+    edgeKind: raw.edgeKind,
+    edgeName: raw.edgeName,
+    edgeTo: raw.edgeTo,
+    strings: raw.strings,
+    extra: raw.extra,
+    locations,
+    kinds,
+    weakMaps: findWeakMapNames(raw.strings),
+    classes,
+    classOf,
+    shallowBytes,
+    notices,
+    analysis: null,
+    analysing: null,
+  };
+}
+
+/** The locations section by node. Later entries for the same node win, as in DevTools. */
+function readLocationTable(raw: RawHeap, notices: string[]): LocationTable | null {
+  const fields = raw.header.locationFields;
+  const flat = raw.locations;
+  if (flat.length === 0) return null;
+  const at = locationOffsets(raw.header);
+  if (!at) {
+    notices.push('The locations section has fields that are not known; source positions are left out.');
+    return null;
+  }
+  const rows = flat.length / fields.length;
+  const nodeWidth = raw.header.nodeFields.length;
+  const ordinals = new Uint32Array(rows);
+  let sorted = true;
+  for (let row = 0; row < rows; row++) {
+    const position = flat[row * fields.length + at.node]!;
+    const ordinal = Math.floor(position / nodeWidth);
+    if (ordinal * nodeWidth !== position || ordinal >= raw.nodeCount) {
+      throw heapFormatError('corrupt', `Location ${row} belongs to no node (${position})`);
+    }
+    ordinals[row] = ordinal;
+    if (row > 0 && ordinals[row - 1]! >= ordinal) sorted = false;
+  }
+  const order = Uint32Array.from({ length: rows }, (_, row) => row);
+  if (!sorted) order.sort((a, b) => ordinals[a]! - ordinals[b]! || a - b);
+  const kept: number[] = [];
+  for (let i = 0; i < rows; i++) {
+    if (i + 1 < rows && ordinals[order[i]!] === ordinals[order[i + 1]!]) continue;
+    kept.push(order[i]!);
+  }
+  const pick = (offset: number): Column =>
+    offset < 0
+      ? uint32(kept.length)
+      : Float64Array.from(kept, (row) => flat[row * fields.length + offset]!);
+  return {
+    node: Uint32Array.from(kept, (row) => ordinals[row]!),
+    scriptId: pick(at.scriptId),
+    line: pick(at.line),
+    column: pick(at.column),
+  };
+}
+
+function locationOffsets(
+  header: HeapHeader,
+): { node: number; scriptId: number; line: number; column: number } | null {
+  const at = (field: string): number => header.locationFields.indexOf(field);
+  const node = at('object_index');
+  if (node < 0) return null;
+  return { node, scriptId: at('script_id'), line: at('line'), column: at('column') };
+}

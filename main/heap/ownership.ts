@@ -1,0 +1,87 @@
+import { float64, uint32 } from './columns.ts';
+import type { Column } from './columns.ts';
+import type { KindNumbers } from './heap.ts';
+import type { RawHeap } from './reader.ts';
+import { inSlices } from './run.ts';
+import type { RunOptions } from './run.ts';
+
+const UNVISITED = 0xffffffff;
+const SHARED = 0xfffffffe;
+
+/**
+ * True when the root holds something that is not synthetic: the global objects. Snapshots without them (internals
+ * exposed, other producers) are shown as they are.
+ */
+export function hasUserRoots(raw: Pick<RawHeap, 'firstEdge' | 'edgeTo' | 'nodeKind'>, root: number, kinds: KindNumbers): boolean {
+  for (let edge = raw.firstEdge[root]!; edge < raw.firstEdge[root + 1]!; edge++) {
+    if (raw.nodeKind[raw.edgeTo[edge]!] !== kinds.synthetic) return true;
+  }
+  return false;
+}
+
+/**
+ * Shallow sizes as Chrome DevTools shows them: a hidden node, array or external string that exactly one object owns
+ * counts at that object. Owner of a node = the one non-hidden node from which it is reached over hidden nodes and
+ * non-weak edges. Returns a new column when sizes are moved, which may be wider: owners may exceed 4 GiB.
+ * O(nodes + edges); each node is visited at most twice.
+ */
+export async function moveOwnedSizes(
+  raw: RawHeap,
+  kinds: KindNumbers,
+  externalString: number,
+  run?: RunOptions,
+): Promise<Column> {
+  const { nodeCount, nodeKind, nodeName, firstEdge, edgeKind, edgeTo, header } = raw;
+  if (!hasUserRoots(raw, header.root, kinds)) return raw.selfSize;
+  const owners = uint32(nodeCount);
+  const hidden = kinds.hidden;
+  const array = kinds.array;
+  const native = kinds.native;
+  const weak = kinds.edgeWeak;
+  let total = 0;
+  for (let node = 0; node < nodeCount; node++) {
+    const kind = nodeKind[node]!;
+    const owned = kind === hidden || kind === array || (kind === native && nodeName[node] === externalString);
+    owners[node] = owned ? UNVISITED : node;
+    total += raw.selfSize[node]!;
+  }
+
+  const stack: number[] = [];
+  const spread = (node: number): void => {
+    const owner = owners[node]!;
+    const end = firstEdge[node + 1]!;
+    for (let edge = firstEdge[node]!; edge < end; edge++) {
+      const target = edgeTo[edge]!;
+      const known = owners[target]!;
+      if (known === target || known === owner || known === SHARED || edgeKind[edge] === weak) continue;
+      owners[target] = known === UNVISITED ? owner : SHARED;
+      stack.push(target);
+    }
+  };
+  const isOwner = (node: number): boolean => {
+    const kind = nodeKind[node]!;
+    return !(kind === hidden || kind === array || (kind === native && nodeName[node] === externalString));
+  };
+  await inSlices(run, 'sizes', nodeCount, 1 << 15, (from, to) => {
+    for (let node = from; node < to; node++) {
+      if (!isOwner(node)) continue;
+      spread(node);
+      for (let next = stack.pop(); next !== undefined; next = stack.pop()) spread(next);
+    }
+  });
+
+  let sizes = raw.selfSize;
+  if (total > 0xffffffff && sizes instanceof Uint32Array) {
+    sizes = float64(nodeCount);
+    sizes.set(raw.selfSize);
+  }
+  for (let node = 0; node < nodeCount; node++) {
+    const owner = owners[node]!;
+    if (owner === node || owner === UNVISITED || owner === SHARED) continue;
+    if (nodeKind[owner] === kinds.synthetic || owner === header.root) continue;
+    const size = sizes[node]!;
+    sizes[node] = 0;
+    sizes[owner]! += size;
+  }
+  return sizes;
+}

@@ -1,0 +1,41 @@
+import { RETAINER_WEAK } from './analysis.ts';
+import { uint32 } from './columns.ts';
+import { EDGE_ESSENTIAL } from './heap.ts';
+import type { Heap } from './heap.ts';
+import { inSlices } from './run.ts';
+import type { RunOptions } from './run.ts';
+
+/**
+ * Incoming edges of every node by counting sort: O(nodes + edges). Only the source is kept, four bytes per edge; the
+ * edge itself is found again in the source's few edges when a view asks (object.ts).
+ */
+export async function buildRetainers(
+  heap: Heap,
+  run?: RunOptions,
+): Promise<{ firstRetainer: Uint32Array; retainer: Uint32Array }> {
+  const { nodeCount, edgeCount, firstEdge, edgeKind, edgeTo } = heap;
+  const firstRetainer = uint32(nodeCount + 1);
+  const retainer = uint32(edgeCount);
+  await inSlices(run, 'retainers', edgeCount, 1 << 18, (from, to) => {
+    for (let edge = from; edge < to; edge++) firstRetainer[edgeTo[edge]!]!++;
+  });
+  // Ends first: filling from the last edge backwards turns each end into its beginning.
+  let sum = 0;
+  for (let node = 0; node < nodeCount; node++) {
+    sum += firstRetainer[node]!;
+    firstRetainer[node] = sum;
+  }
+  firstRetainer[nodeCount] = sum;
+  await inSlices(run, 'retainers', nodeCount, 1 << 14, (from, to) => {
+    for (let node = nodeCount - 1 - from; node >= nodeCount - to; node--) {
+      const begin = firstEdge[node]!;
+      for (let edge = firstEdge[node + 1]! - 1; edge >= begin; edge--) {
+        const target = edgeTo[edge]!;
+        const at = firstRetainer[target]! - 1;
+        firstRetainer[target] = at;
+        retainer[at] = edgeKind[edge]! & EDGE_ESSENTIAL ? node : node | RETAINER_WEAK;
+      }
+    }
+  });
+  return { firstRetainer, retainer };
+}
