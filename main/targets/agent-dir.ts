@@ -1,0 +1,34 @@
+/** Where the Python agent's files are: in the source tree, beside the bundle, or among the packaged app's resources. */
+import { stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { HeaphouseError } from '#shared/rpc/errors.ts';
+
+/**
+ * Absolute path of the folder that holds `bootstrap/` and `inject.py`. An asar archive is of no use here: Python must
+ * be able to read the files. Throws `missing-part`.
+ */
+export async function findAgentDir(explicit?: string): Promise<string> {
+  const here = dirname(fileURLToPath(import.meta.url));
+  const resources = (process as NodeJS.Process & { resourcesPath?: string }).resourcesPath;
+  const candidates =
+    explicit !== undefined
+      ? [explicit]
+      : [
+          ...(resources === undefined ? [] : [join(resources, 'agents', 'python')]),
+          join(here, '..', 'agents', 'python'),
+          join(here, 'agents', 'python'),
+          join(here, '..', '..', 'main', 'agents', 'python'),
+        ];
+  for (const candidate of candidates) {
+    try {
+      if ((await stat(join(candidate, 'inject.py'))).isFile()) return candidate;
+    } catch {
+      // The next one.
+    }
+  }
+  throw new HeaphouseError('missing-part', 'The Python agent is not where it should be.', {
+    advice: 'Install Heaphouse again.',
+    detail: candidates.join('\n'),
+  });
+}

@@ -1,0 +1,125 @@
+/** The Pythons and Node.js of this machine that can start a program. */
+import { constants } from 'node:fs';
+import { access, readdir, realpath } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { basename, delimiter, join } from 'node:path';
+import type { Interpreter } from '#shared/model/target.ts';
+import { readVersionOf } from './runtime/version.ts';
+
+export interface InterpreterOptions {
+  /** Folder whose virtual environments are listed. */
+  cwd?: string;
+  env?: NodeJS.ProcessEnv;
+  home?: string;
+  /** Node.js that comes with Heaphouse; default: the one that runs this, unless it is Electron. */
+  bundledNode?: string | null;
+}
+
+interface Candidate {
+  kind: 'python' | 'node';
+  path: string;
+  origin: string;
+}
+
+/** Sorted by kind, then the origin nearest to the user's work, then the newest version. The same file is listed once. */
+export async function findInterpreters(options: InterpreterOptions = {}): Promise<Interpreter[]> {
+  const env = options.env ?? process.env;
+  const home = options.home ?? homedir();
+  const candidates = [
+    ...(await virtualEnvironments(options.cwd ?? process.cwd(), env)),
+    ...(await onPath(env, home)),
+    ...(await versionFolders('python', join(env['PYENV_ROOT'] ?? join(home, '.pyenv'), 'versions'), 'pyenv')),
+    ...(await versionFolders('node', join(env['NVM_DIR'] ?? join(home, '.nvm'), 'versions', 'node'), 'nvm')),
+    ...(await inFolder('/usr/bin', 'system')),
+    ...(await inFolder('/usr/local/bin', 'system')),
+    ...bundled(options.bundledNode),
+  ];
+  const seen = new Set<string>();
+  const found: Interpreter[] = [];
+  const checked = await Promise.all(candidates.map(async (candidate) => ({ candidate, info: await check(candidate) })));
+  for (const { candidate, info } of checked) {
+    if (!info || seen.has(info.identity)) continue;
+    seen.add(info.identity);
+    found.push({ ...candidate, version: info.version, ...support(candidate.kind, info.version) });
+  }
+  const origins = ['virtual environment', 'PATH', 'pyenv', 'nvm', 'system', 'bundled'];
+  return found.sort(
+    (a, b) =>
+      (a.kind === b.kind ? 0 : a.kind === 'python' ? -1 : 1) || origins.indexOf(a.origin) - origins.indexOf(b.origin) || compareVersions(b.version, a.version),
+  );
+}
+
+async function check({ kind, path, origin }: Candidate): Promise<{ version: string; identity: string } | null> {
+  try {
+    await access(path, constants.X_OK);
+  } catch {
+    return null;
+  }
+  const version = await readVersionOf(kind, path);
+  if (version === null) return null;
+  // Two environments that link to the same Python are two interpreters: they see different packages.
+  const identity = origin === 'virtual environment' ? path : await realpath(path).catch(() => path);
+  return { version, identity };
+}
+
+export function support(kind: 'python' | 'node', version: string): { supported: boolean; reason: string | null } {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  if (kind === 'python') {
+    if (major < 3 || (major === 3 && minor < 8)) return { supported: false, reason: `Heaphouse needs CPython 3.8 or newer; this is ${version}.` };
+    return { supported: true, reason: null };
+  }
+  // 14 is the oldest whose snapshots carry trace-free locations and whose inspector can be waited for from a preload.
+  if (major < 14) return { supported: false, reason: `Heaphouse needs Node.js 14 or newer; this is ${version}.` };
+  return { supported: true, reason: null };
+}
+
+async function virtualEnvironments(cwd: string, env: NodeJS.ProcessEnv): Promise<Candidate[]> {
+  const folders = [env['VIRTUAL_ENV'], join(cwd, '.venv'), join(cwd, 'venv'), join(cwd, 'env')].filter((folder) => folder !== undefined && folder !== '');
+  const program = process.platform === 'win32' ? join('Scripts', 'python.exe') : join('bin', 'python');
+  const candidates: Candidate[] = [];
+  for (const folder of new Set(folders as string[])) {
+    // A folder named env may be anything; pyvenv.cfg makes it an environment.
+    const isEnvironment = await access(join(folder, 'pyvenv.cfg')).then(() => true, () => false);
+    if (isEnvironment) candidates.push({ kind: 'python', path: join(folder, program), origin: 'virtual environment' });
+  }
+  return candidates;
+}
+
+async function onPath(env: NodeJS.ProcessEnv, home: string): Promise<Candidate[]> {
+  const candidates: Candidate[] = [];
+  for (const folder of new Set((env['PATH'] ?? '').split(delimiter).filter((folder) => folder.startsWith('/') || /^[A-Za-z]:/.test(folder)))) {
+    // pyenv's shims are scripts that choose one of its versions; those are listed themselves.
+    if (folder.startsWith(join(env['PYENV_ROOT'] ?? join(home, '.pyenv'), 'shims')) || folder.includes('/pyenv-virtualenv/shims')) continue;
+    candidates.push(...(await inFolder(folder, 'PATH')));
+  }
+  return candidates;
+}
+
+async function inFolder(folder: string, origin: string): Promise<Candidate[]> {
+  const names = await readdir(folder).catch(() => [] as string[]);
+  return names
+    .filter((name) => /^(python(\d+(\.\d+)?)?|node|nodejs)(\.exe)?$/.test(name))
+    .sort((a, b) => a.length - b.length)
+    .map((name) => ({ kind: name.startsWith('python') ? 'python' : 'node', path: join(folder, name), origin }));
+}
+
+async function versionFolders(kind: 'python' | 'node', folder: string, origin: string): Promise<Candidate[]> {
+  const names = await readdir(folder).catch(() => [] as string[]);
+  return names.filter((name) => !name.startsWith('.')).map((name) => ({ kind, path: join(folder, name, 'bin', kind), origin }));
+}
+
+function bundled(path: string | null | undefined): Candidate[] {
+  if (path === null) return [];
+  const own = path ?? (process.versions['electron'] === undefined && /^node/.test(basename(process.execPath)) ? process.execPath : null);
+  return own === null ? [] : [{ kind: 'node', path: own, origin: 'bundled' }];
+}
+
+export function compareVersions(a: string, b: string): number {
+  const left = a.split('.').map(Number);
+  const right = b.split('.').map(Number);
+  for (let i = 0; i < Math.max(left.length, right.length); i++) {
+    const difference = (left[i] ?? 0) - (right[i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
