@@ -12,11 +12,16 @@ export interface Channel {
   close(reason?: string): void;
 }
 
+/** Nobody has a reason to send more than a hello and a few events before the other side listens. */
+const MAX_EARLY_MESSAGES = 1_000;
+
 /** The part every channel shares: listeners and the closed state. A transport calls `receive` and `closed`. */
 export function createChannelCore(send: (message: unknown) => void, end: (reason: string) => void) {
   const messageListeners = new Set<(message: unknown) => void>();
   const closeListeners = new Set<(reason: string) => void>();
   let closedReason: string | null = null;
+  /** What came before anybody listened (the hello of a server that is quicker than its client); null once one does. */
+  let early: unknown[] | null = [];
 
   function closed(reason: string): void {
     if (closedReason !== null) return;
@@ -32,6 +37,9 @@ export function createChannelCore(send: (message: unknown) => void, end: (reason
     },
     onMessage(listener) {
       messageListeners.add(listener);
+      const waiting = early;
+      early = null;
+      for (const message of waiting ?? []) listener(message);
       return () => messageListeners.delete(listener);
     },
     onClose(listener) {
@@ -52,6 +60,10 @@ export function createChannelCore(send: (message: unknown) => void, end: (reason
   return {
     channel,
     receive(message: unknown): void {
+      if (early) {
+        if (early.length < MAX_EARLY_MESSAGES) early.push(message);
+        return;
+      }
       for (const listener of [...messageListeners]) listener(message);
     },
     closed,
