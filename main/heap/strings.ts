@@ -85,6 +85,11 @@ function acrossPages(table: StringTable, start: number, maxBytes: number): RawSt
   return { bytes: joined, from: 0, to: length, escaped, cut: true };
 }
 
+/** Text of string number `index` of a heap, at most `maxChars` UTF-16 units; longer ones end in `…`. */
+export function stringOf(heap: { readonly strings: StringTable }, index: number, maxChars?: number): string {
+  return textOf(heap.strings, index, maxChars);
+}
+
 /** Text of a string, at most `maxChars` UTF-16 units; longer ones end in `…`. */
 export function textOf(table: StringTable, index: number, maxChars: number = MAX_ROW_TEXT): string {
   return cutText(table, index, maxChars).text;

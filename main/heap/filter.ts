@@ -1,0 +1,129 @@
+import { createContext, Script } from 'node:vm';
+
+import { filterError } from './errors.ts';
+import type { Heap } from './heap.ts';
+import { inSlices } from './run.ts';
+import type { RunOptions } from './run.ts';
+import { rawString, textOf } from './strings.ts';
+
+/** Tests texts; throws FilterError when a pattern is bad or takes too long. */
+export interface TextFilter {
+  /** One byte per text, 1 where it matches. */
+  test(texts: readonly string[]): Uint8Array;
+  /** Lower-case ASCII to look for in raw bytes; null where only decoded text will do. */
+  readonly needle: Uint8Array | null;
+}
+
+/** Longest filter that is accepted. */
+const MAX_FILTER_CHARS = 1_000;
+
+/** A pattern may take this long on one batch of names; sound ones take about a millisecond. */
+const BATCH_MS = 200;
+const BATCH_TEXTS = 2_048;
+
+/** Text that a regex sees of one name: matching is at worst exponential in it. */
+const REGEX_TEXT = 1_000;
+
+/** `/pattern/flags` is a regular expression, everything else is looked for as it is, in any case. Null: no filter. */
+export function textFilter(filter: string | undefined): TextFilter | null {
+  const wanted = filter?.trim() ?? '';
+  if (wanted === '') return null;
+  if (wanted.length > MAX_FILTER_CHARS) throw filterError(`The filter is longer than ${MAX_FILTER_CHARS} characters.`);
+  const pattern = /^\/(.+)\/([a-z]*)$/s.exec(wanted);
+  return pattern ? regexFilter(pattern[1]!, pattern[2]!) : plainFilter(wanted);
+}
+
+function plainFilter(wanted: string): TextFilter {
+  const lower = wanted.toLowerCase();
+  const ascii = /^[\x20-\x21\x23-\x5b\x5d-\x7e]+$/.test(lower);
+  return {
+    test: (texts) => Uint8Array.from(texts, (text) => (text.toLowerCase().includes(lower) ? 1 : 0)),
+    needle: ascii ? new TextEncoder().encode(lower) : null,
+  };
+}
+
+/** Runs inside a context of its own, so that a pattern that backtracks without end can be stopped from outside. */
+const BATCH_SCRIPT = new Script('for (let i = 0; i < texts.length; i++) found[i] = pattern.test(texts[i]) ? 1 : 0');
+
+function regexFilter(source: string, flags: string): TextFilter {
+  let pattern: RegExp;
+  try {
+    pattern = new RegExp(source, flags.replace(/[gy]/g, ''));
+  } catch (error) {
+    throw filterError(error instanceof Error ? `${error.message}.` : 'The regular expression is not valid.');
+  }
+  return {
+    needle: null,
+    test(texts) {
+      const found = new Uint8Array(texts.length);
+      const context = createContext({ pattern, texts, found });
+      try {
+        BATCH_SCRIPT.runInContext(context, { timeout: BATCH_MS });
+      } catch (error) {
+        if (error instanceof Error && 'code' in error && error.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT') {
+          throw filterError(`The regular expression /${source}/ takes too long on these names; make it simpler.`);
+        }
+        throw error;
+      }
+      return found;
+    },
+  };
+}
+
+/** Applies a filter to `count` texts made on demand; resolves to the indexes that match, in order. */
+export async function filterIndexes(
+  count: number,
+  text: (index: number) => string,
+  filter: TextFilter,
+  run?: RunOptions,
+): Promise<Uint32Array> {
+  const kept: number[] = [];
+  await inSlices(quiet(run), 'aggregates', count, BATCH_TEXTS, (from, to) => {
+    const texts = Array.from({ length: to - from }, (_, i) => text(from + i).slice(0, REGEX_TEXT));
+    const found = filter.test(texts);
+    for (let i = 0; i < found.length; i++) if (found[i] === 1) kept.push(from + i);
+  });
+  return Uint32Array.from(kept);
+}
+
+/** Tests every string of the heap once: one byte per string. Names are shared, so this beats testing every node. */
+export async function matchStrings(heap: Heap, filter: TextFilter, run?: RunOptions): Promise<Uint8Array> {
+  const { strings } = heap;
+  const found = new Uint8Array(strings.count);
+  const needle = filter.needle;
+  if (needle) {
+    await inSlices(quiet(run), 'aggregates', strings.count, 1 << 14, (from, to) => {
+      for (let index = from; index < to; index++) found[index] = bytesInclude(heap, index, needle) ? 1 : 0;
+    });
+    return found;
+  }
+  await inSlices(quiet(run), 'aggregates', strings.count, BATCH_TEXTS, (from, to) => {
+    found.set(filter.test(Array.from({ length: to - from }, (_, i) => textOf(strings, from + i, REGEX_TEXT))), from);
+  });
+  return found;
+}
+
+/** Bytes of one string that a search looks at; V8 cuts strings at 1,024 characters itself. */
+const SEARCHED_BYTES = 8_192;
+
+function bytesInclude(heap: Heap, index: number, needle: Uint8Array): boolean {
+  const { bytes, from, to } = rawString(heap.strings, index, SEARCHED_BYTES);
+  const first = needle[0]!;
+  const last = to - needle.length;
+  for (let p = from; p <= last; p++) {
+    if (lower(bytes[p]!) !== first) continue;
+    let i = 1;
+    while (i < needle.length && lower(bytes[p + i]!) === needle[i]) i++;
+    if (i === needle.length) return true;
+  }
+  return false;
+}
+
+function lower(byte: number): number {
+  return byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte;
+}
+
+/** The same run without its progress: queries are short, their steps are nobody's business. */
+export function quiet(run: RunOptions | undefined): RunOptions | undefined {
+  return run?.signal ? { signal: run.signal } : undefined;
+}

@@ -1,0 +1,184 @@
+import type { HolderStep } from '#shared/model/heap.ts';
+
+import { className } from './class-names.ts';
+import { EDGE_KIND } from './heap.ts';
+import type { Heap } from './heap.ts';
+import { edgeName, isNumberedEdge, isSystemNode, rawNodeName } from './node-names.ts';
+
+/**
+ * Folded paths as a tree: nodes of the heap that hang in the same way share one node of it. A step is an edge in
+ * words and what it leads to, in words:
+ *
+ * - positions in lists and arrays, keys of large mappings and entries of hash tables read `[*]`;
+ * - steps inside the runtime (`__dict__`, `table`, `elements`, contexts, groups of roots) are passed over;
+ * - a step that repeats the one before it (a linked list) is the same node.
+ */
+export interface Folder {
+  /** The path of `target`, which hangs by `edge` on `source`, whose own path is `fold`. */
+  step(fold: number, source: number, edge: number, target: number): number;
+  /** The path of what no root reaches. */
+  unreached(): number;
+  steps(fold: number): HolderStep[];
+  /** `module __main__ → _cache (dict)`: the named steps above the object itself. */
+  holderText(fold: number): string;
+  /** An example of the nearest named node above the object. */
+  owner(fold: number): number | null;
+}
+
+export const ROOT_FOLD = 0;
+
+const ANY = '[*]';
+
+/** A mapping with more fields than this is a collection: its keys are data, not names. */
+const MAX_NAMED_FIELDS = 24;
+/** Different names below one folded node, after which further ones read `[*]`. */
+const MAX_NAMED_CHILDREN = 200;
+/** Text of one step. */
+const STEP_CHARS = 120;
+/** Named steps in a holder's text; longer ones keep the first and the last. */
+const MAX_TEXT_STEPS = 5;
+
+interface Fold {
+  readonly parent: number;
+  readonly edge: string;
+  readonly label: string;
+  /** First node seen here. */
+  readonly example: number;
+  /** The edge is a name the program chose. */
+  readonly named: boolean;
+  namedChildren: number;
+}
+
+export function createFolder(heap: Heap): Folder {
+  const folds: Fold[] = [{ parent: -1, edge: '', label: '', example: heap.root, named: false, namedChildren: 0 }];
+  const index = new Map<string, number>();
+
+  const child = (parent: number, edge: string, label: string, example: number, named: boolean): number => {
+    const above = folds[parent]!;
+    if (above.edge === edge && above.label === label && parent !== ROOT_FOLD) return parent;
+    const key = `${parent}\n${edge}\n${label}`;
+    let fold = index.get(key);
+    if (fold === undefined) {
+      if (named && above.namedChildren >= MAX_NAMED_CHILDREN) return child(parent, ANY, label, example, false);
+      if (named) above.namedChildren++;
+      fold = folds.length;
+      folds.push({ parent, edge, label, example, named, namedChildren: 0 });
+      index.set(key, fold);
+    }
+    return fold;
+  };
+
+  const chain = (fold: number): Fold[] => {
+    const list: Fold[] = [];
+    for (let at = fold; at > ROOT_FOLD; at = folds[at]!.parent) list.push(folds[at]!);
+    return list.reverse();
+  };
+
+  /** Number of steps of a chain that belong to the holder: up to the last named one above the object. */
+  const holderLength = (list: readonly Fold[]): number => {
+    for (let length = list.length - 1; length > 0; length--) if (list[length - 1]!.named) return length;
+    return 0;
+  };
+
+  return {
+    step(fold, source, edge, target) {
+      const name = foldedEdge(heap, source, edge, target);
+      if (name === null) return passOver(fold, target);
+      return child(fold, name.text, nodeLabel(heap, target), target, name.named);
+    },
+    unreached: () => child(ROOT_FOLD, '(not reached from a root)', '', heap.root, false),
+    steps: (fold) => chain(fold).map(({ edge, label }) => ({ edge, node: label })),
+    holderText(fold) {
+      const list = chain(fold);
+      const named = list.slice(0, holderLength(list)).filter((entry) => entry.named || isScope(entry));
+      const texts = named.map((entry) => (isScope(entry) ? entry.label : `${entry.edge} (${entry.label})`));
+      if (texts.length === 0) {
+        const nearest = list.length > 1 ? list[list.length - 2]! : list[0];
+        return nearest ? `${nearest.edge} ${nearest.label}`.trim() : '(root)';
+      }
+      if (texts.length <= MAX_TEXT_STEPS) return texts.join(' → ');
+      return [...texts.slice(0, 2), '…', ...texts.slice(texts.length - (MAX_TEXT_STEPS - 2))].join(' → ');
+    },
+    owner(fold) {
+      const list = chain(fold);
+      const length = holderLength(list);
+      return length === 0 ? null : list[length - 1]!.example;
+    },
+  };
+
+  /** A part of the runtime takes the path of what it belongs to, but a named node is a step all the same. */
+  function passOver(fold: number, target: number): number {
+    if (heap.nodeKind[target] === heap.kinds.synthetic || isSystemNode(heap, target)) return fold;
+    const label = nodeLabel(heap, target);
+    if (isNamespace(heap, target)) return fold;
+    return child(fold, '', label, target, isScopeLabel(label));
+  }
+}
+
+function isScope(entry: Fold): boolean {
+  return entry.edge === '' || isScopeLabel(entry.label);
+}
+
+function isScopeLabel(label: string): boolean {
+  return /^(module|class) /.test(label);
+}
+
+/** The edge in words, null when it is to be passed over. `named`: the program chose the name. */
+function foldedEdge(heap: Heap, source: number, edge: number, target: number): { text: string; named: boolean } | null {
+  const { kinds } = heap;
+  const kind = heap.edgeKind[edge]! & EDGE_KIND;
+  if (kind === kinds.edgeWeak) return { text: '(weak)', named: false };
+  if (heap.nodeKind[source] === kinds.synthetic && heap.producer !== 'cpython') return null;
+  if (heap.nodeKind[target] === kinds.synthetic) return null;
+  const name = edgeName(heap, edge, STEP_CHARS);
+  if (kind === kinds.edgeInternal || kind === kinds.edgeHidden || kind === kinds.edgeInvisible) {
+    if (isNumberedEdge(heap, edge) || / \/ part of key \(/.test(name)) return { text: ANY, named: false };
+    return null;
+  }
+  if (kind === kinds.edgeElement) return { text: ANY, named: false };
+  if (kind === kinds.edgeContext) return { text: name, named: true };
+  if (heap.nodeKind[source] === kinds.synthetic) return isGroup(heap, source) ? null : { text: name, named: true };
+  if (/^\[.*\]$/s.test(name)) return { text: ANY, named: false };
+  const fields = heap.firstEdge[source + 1]! - heap.firstEdge[source]!;
+  if (fields > MAX_NAMED_FIELDS && isMapping(heap, source)) return { text: ANY, named: false };
+  return { text: name, named: true };
+}
+
+/** Groups of roots such as `(modules)`: what hangs on them is not named by the program. */
+function isGroup(heap: Heap, node: number): boolean {
+  return rawNodeName(heap, node, 2).startsWith('(');
+}
+
+/** A dict of Python that is not somebody's namespace, or a plain object of JavaScript used as a dictionary. */
+function isMapping(heap: Heap, node: number): boolean {
+  if (heap.producer === 'cpython') return /(^|\.)\w*[dD]ict\w*$/.test(className(heap, heap.classOf[node]!)) && !isNamespace(heap, node);
+  return heap.nodeKind[node] === heap.kinds.object && rawNodeName(heap, node, 8) === 'Object';
+}
+
+/** A dict that holds the attributes of a module, a class or an instance. */
+function isNamespace(heap: Heap, node: number): boolean {
+  const { analysis } = heap;
+  if (heap.producer !== 'cpython' || !analysis) return false;
+  const first = analysis.firstRetainer[node]!;
+  const end = Math.min(analysis.firstRetainer[node + 1]!, first + 64);
+  for (let at = first; at < end; at++) {
+    const source = analysis.retainer[at]! & 0x7fffffff;
+    const last = heap.firstEdge[source + 1]!;
+    for (let edge = heap.firstEdge[source]!; edge < last && edge < heap.firstEdge[source]! + 64; edge++) {
+      if (heap.edgeTo[edge] !== node) continue;
+      if ((heap.edgeKind[edge]! & EDGE_KIND) !== heap.kinds.edgeInternal) continue;
+      if (edgeName(heap, edge, 16) === '__dict__') return true;
+    }
+  }
+  return false;
+}
+
+/** What a node is called in a path: modules, classes and functions by name, everything else by class. */
+function nodeLabel(heap: Heap, node: number): string {
+  const kind = heap.nodeKind[node]!;
+  const { kinds } = heap;
+  const name = rawNodeName(heap, node, STEP_CHARS);
+  if (kind === kinds.closure || kind === kinds.synthetic || kind === kinds.code) return name === '' ? '(anonymous)' : name;
+  if (heap.producer === 'cpython' && isScopeLabel(name)) return name;
+  return className(heap, heap.classOf[node]!, STEP_CHARS);
+}

@@ -1,0 +1,187 @@
+import { MAX_ROW_TEXT } from '#shared/model/heap.ts';
+import type { NodeColumn, NodeRef, Page, RowQuery, SortSpec } from '#shared/model/heap.ts';
+
+import { className } from './class-names.ts';
+import { nodesOfClass } from './classes.ts';
+import { DETACHED } from './detachedness.ts';
+import { matchStrings, quiet, textFilter } from './filter.ts';
+import type { TextFilter } from './filter.ts';
+import { checkOrdinal, NONE } from './heap.ts';
+import type { Heap } from './heap.ts';
+import { nodeName, rawNodeName } from './node-names.ts';
+import { orderByNumber, orderByText } from './order.ts';
+import { isDescending, orderCache, pageOf } from './pages.ts';
+import { inSlices } from './run.ts';
+import type { RunOptions } from './run.ts';
+
+/** One object as a row. `maxChars` bounds its texts. */
+export function nodeRef(heap: Heap, ordinal: number, maxChars: number = MAX_ROW_TEXT): NodeRef {
+  checkOrdinal(heap, ordinal);
+  const { analysis } = heap;
+  const distance = analysis?.distance[ordinal] ?? NONE;
+  const name = nodeName(heap, ordinal, maxChars);
+  const ref: NodeRef = {
+    ordinal,
+    id: heap.nodeId[ordinal]!,
+    name,
+    className: className(heap, heap.classOf[ordinal]!, maxChars),
+    kind: heap.header.nodeKinds[heap.nodeKind[ordinal]!]!,
+    shallowBytes: heap.shallow[ordinal]!,
+    retainedBytes: analysis ? analysis.retained[ordinal]! : null,
+    distance: distance === NONE ? null : distance,
+  };
+  const refcount = heap.extra.get('refcount');
+  const detached =
+    heap.nodeKind[ordinal] === heap.kinds.native &&
+    (heap.detachedness ? heap.detachedness[ordinal] === DETACHED : name.startsWith('Detached '));
+  return {
+    ...ref,
+    ...(refcount ? { refcount: refcount[ordinal]! } : {}),
+    ...(detached ? { detached } : {}),
+  };
+}
+
+/** Instances of a class. Throws RangeError for an unknown class. */
+export async function instanceRows(
+  heap: Heap,
+  classIndex: number,
+  query: RowQuery<NodeColumn>,
+  run?: RunOptions,
+): Promise<Page<NodeRef>> {
+  return nodeSetRows(heap, nodesOfClass(heap, classIndex), query, run);
+}
+
+/** Rows of any set of objects. The default order is by retained size, before the analysis by shallow size. */
+export async function nodeSetRows(
+  heap: Heap,
+  ordinals: Uint32Array,
+  query: RowQuery<NodeColumn>,
+  run?: RunOptions,
+): Promise<Page<NodeRef>> {
+  const filter = textFilter(query.filter);
+  const sort = query.sort ?? defaultSort(heap);
+  const cache = orderCache(ordinals);
+  const key = `${heap.analysis ? 1 : 0} ${sort.by} ${sort.order} ${query.filter ?? ''}`;
+  let order = cache.get(key);
+  if (!order) {
+    const kept = filter ? await filterNodes(heap, ordinals, filter, run) : ordinals;
+    order = await sortNodes(heap, kept, sort, run);
+    cache.set(key, order);
+  }
+  return pageOf(query, order, ordinals.length, (ordinal) => nodeRef(heap, ordinal));
+}
+
+/**
+ * Objects whose name contains the text, matches `/regex/`, or whose id is `@id`. With `query.filter` as well, both
+ * must match.
+ */
+export async function searchNodes(
+  heap: Heap,
+  text: string,
+  query: RowQuery<NodeColumn>,
+  run?: RunOptions,
+): Promise<Page<NodeRef>> {
+  const cache = orderCache(heap);
+  const key = `search ${text}`;
+  let found = cache.get(key);
+  if (!found) {
+    found = await findNodes(heap, text, run);
+    cache.set(key, found);
+  }
+  return nodeSetRows(heap, found, query, run);
+}
+
+async function findNodes(heap: Heap, text: string, run: RunOptions | undefined): Promise<Uint32Array> {
+  const id = /^\s*@(\d+)\s*$/.exec(text);
+  if (id) {
+    const ordinal = ordinalOfId(heap, Number(id[1]));
+    return ordinal < 0 ? new Uint32Array(0) : Uint32Array.of(ordinal);
+  }
+  const filter = textFilter(text);
+  if (!filter) return new Uint32Array(0);
+  const matches = await matchStrings(heap, filter, run);
+  return collect(heap.nodeCount, (node) => matches[heap.nodeName[node]!] === 1, run);
+}
+
+/** Node with an id; −1 when there is none. O(nodes). */
+export function ordinalOfId(heap: Heap, id: number): number {
+  return heap.nodeId.indexOf(id);
+}
+
+function defaultSort(heap: Heap): SortSpec<NodeColumn> {
+  return { by: heap.analysis ? 'retainedBytes' : 'shallowBytes', order: 'descending' };
+}
+
+/** Few nodes are tested by the name that is shown, many by the name in the file, each distinct one once. */
+const FEW_NODES = 20_000;
+
+async function filterNodes(
+  heap: Heap,
+  ordinals: Uint32Array,
+  filter: TextFilter,
+  run: RunOptions | undefined,
+): Promise<Uint32Array> {
+  if (ordinals.length <= FEW_NODES) {
+    const found = filter.test(Array.from(ordinals, (node) => nodeName(heap, node)));
+    return ordinals.filter((_, i) => found[i] === 1);
+  }
+  const matches = await matchStrings(heap, filter, run);
+  const kept = await collect(ordinals.length, (i) => matches[heap.nodeName[ordinals[i]!]!] === 1, run);
+  return kept.map((i) => ordinals[i]!);
+}
+
+/** Indexes below `count` for which the test holds, in two passes to need no growing list. */
+async function collect(
+  count: number,
+  test: (index: number) => boolean,
+  run: RunOptions | undefined,
+): Promise<Uint32Array> {
+  let length = 0;
+  await inSlices(quiet(run), 'aggregates', count, 1 << 17, (from, to) => {
+    for (let i = from; i < to; i++) if (test(i)) length++;
+  });
+  const found = new Uint32Array(length);
+  let at = 0;
+  await inSlices(quiet(run), 'aggregates', count, 1 << 17, (from, to) => {
+    for (let i = from; i < to; i++) if (test(i)) found[at++] = i;
+  });
+  return found;
+}
+
+/** Sorts nodes by a column; nodes without a value come last in ascending order. */
+export async function sortNodes(
+  heap: Heap,
+  ordinals: Uint32Array,
+  sort: SortSpec<NodeColumn>,
+  run: RunOptions | undefined,
+): Promise<Uint32Array> {
+  const descending = isDescending(sort);
+  const order =
+    sort.by === 'name'
+      ? await orderByText(ordinals.length, (i) => rawNodeName(heap, ordinals[i]!, 120), descending, run)
+      : await orderByNumber(ordinals.length, nodeKey(heap, sort.by, ordinals), descending, run);
+  return order.map((i) => ordinals[i]!);
+}
+
+/** Number to sort by; not negative. */
+export function nodeKey(
+  heap: Heap,
+  column: Exclude<NodeColumn, 'name'>,
+  ordinals: ArrayLike<number>,
+): (index: number) => number {
+  const { analysis } = heap;
+  switch (column) {
+    case 'id':
+      return (i) => heap.nodeId[ordinals[i]!]!;
+    case 'shallowBytes':
+      return (i) => heap.shallow[ordinals[i]!]!;
+    case 'retainedBytes':
+      return (i) => analysis?.retained[ordinals[i]!] ?? 0;
+    case 'distance':
+      return (i) => analysis?.distance[ordinals[i]!] ?? 0;
+    case 'refcount': {
+      const refcount = heap.extra.get('refcount');
+      return (i) => refcount?.[ordinals[i]!] ?? 0;
+    }
+  }
+}

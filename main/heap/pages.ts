@@ -1,0 +1,64 @@
+import { MAX_PAGE_ROWS } from '#shared/model/heap.ts';
+import type { Page, RowQuery, SortSpec } from '#shared/model/heap.ts';
+
+/** The part of 0 … total that a query asks for, within bounds. */
+export function windowOf(query: RowQuery, total: number): { start: number; end: number } {
+  const start = Math.max(0, Math.min(total, Math.floor(query.start) || 0));
+  const end = Math.max(start, Math.min(total, Math.floor(query.end) || 0, start + MAX_PAGE_ROWS));
+  return { start, end };
+}
+
+/** Makes a page out of an order of rows. `rowAt` makes the row for one entry of the order. */
+export function pageOf<Row>(
+  query: RowQuery,
+  order: ArrayLike<number> & { length: number },
+  unfiltered: number,
+  rowAt: (entry: number) => Row,
+): Page<Row> {
+  const { start, end } = windowOf(query, order.length);
+  const rows: Row[] = [];
+  for (let i = start; i < end; i++) rows.push(rowAt(order[i]!));
+  return { rows, start, total: order.length, unfiltered };
+}
+
+export function isDescending(sort: SortSpec): boolean {
+  return sort.order === 'descending';
+}
+
+/** Orders that were asked for lately: paging through a sorted list must not sort it again. */
+export interface OrderCache {
+  get(key: string): Uint32Array | undefined;
+  set(key: string, order: Uint32Array): void;
+}
+
+const caches = new WeakMap<object, OrderCache>();
+
+/** Entries kept per heap, and the longest order worth keeping more than one of. */
+const MAX_ENTRIES = 8;
+
+export function orderCache(owner: object): OrderCache {
+  let cache = caches.get(owner);
+  if (!cache) caches.set(owner, (cache = createOrderCache()));
+  return cache;
+}
+
+function createOrderCache(): OrderCache {
+  const entries = new Map<string, Uint32Array>();
+  return {
+    get(key) {
+      const order = entries.get(key);
+      if (order) {
+        entries.delete(key);
+        entries.set(key, order);
+      }
+      return order;
+    },
+    set(key, order) {
+      entries.set(key, order);
+      for (const oldest of entries.keys()) {
+        if (entries.size <= MAX_ENTRIES) break;
+        entries.delete(oldest);
+      }
+    },
+  };
+}

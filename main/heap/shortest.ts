@@ -1,0 +1,65 @@
+import { RETAINER_SOURCE, RETAINER_WEAK } from './analysis.ts';
+import type { HeapAnalysis } from './analysis.ts';
+import { EDGE_KIND, NONE } from './heap.ts';
+import type { Heap } from './heap.ts';
+import { isSystemEdge, isSystemNode } from './node-names.ts';
+import { retainerEdge } from './object.ts';
+
+/**
+ * The tree of shortest paths, walked upwards. Among several equally near holders the one that tells most is taken:
+ * one that keeps the object alive before one that does not, the program's own before the runtime's.
+ */
+
+/** An incoming edge: where it comes from and its place in the list of retainers. */
+export interface Holder {
+  readonly node: number;
+  readonly edge: number;
+}
+
+/** Holders compared before the best so far is taken: `undefined` and type objects have millions. */
+const MAX_COMPARED = 256;
+
+/** Whether a step from `source` (at `distance`) is a step of a shortest path to a node at `below`. */
+function isNearer(heap: Heap, source: number, distance: number, below: number): boolean {
+  // User roots have distance 1 though the root is not at 0: they are the beginning of the count.
+  return distance === below - 1 || (below === 1 && source === heap.root);
+}
+
+/** The holder on the preferred shortest path; null for the root and for what no root reaches. */
+export function nearestHolder(heap: Heap, analysis: HeapAnalysis, node: number): Holder | null {
+  const { firstRetainer, retainer, distance } = analysis;
+  const below = distance[node]!;
+  if (node === heap.root || below === NONE) return null;
+  let bestAt = -1;
+  let bestCost = Infinity;
+  let compared = 0;
+  const end = firstRetainer[node + 1]!;
+  for (let at = firstRetainer[node]!; at < end; at++) {
+    const entry = retainer[at]!;
+    const source = entry & RETAINER_SOURCE;
+    if (!isNearer(heap, source, distance[source]!, below)) continue;
+    const cost = holderCost(heap, analysis, node, at);
+    if (cost < bestCost) {
+      bestCost = cost;
+      bestAt = at;
+      if (cost === 0) break;
+    }
+    if (++compared >= MAX_COMPARED) break;
+  }
+  if (bestAt < 0) return null;
+  return { node: retainer[bestAt]! & RETAINER_SOURCE, edge: retainerEdge(heap, analysis, node, bestAt) };
+}
+
+/** 0 is best. Edges of large sources are not looked up: that would cost more than it tells. */
+function holderCost(heap: Heap, analysis: HeapAnalysis, node: number, at: number): number {
+  const entry = analysis.retainer[at]!;
+  const source = entry & RETAINER_SOURCE;
+  let cost = entry >= RETAINER_WEAK ? 8 : 0;
+  if (isSystemNode(heap, source)) cost += 2;
+  if (heap.firstEdge[source + 1]! - heap.firstEdge[source]! <= 1_000) {
+    const edge = retainerEdge(heap, analysis, node, at);
+    if ((heap.edgeKind[edge]! & EDGE_KIND) === heap.kinds.edgeWeak) return 64;
+    if (isSystemEdge(heap, edge)) cost += 1;
+  }
+  return cost;
+}
