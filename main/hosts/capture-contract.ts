@@ -24,13 +24,32 @@ export type CaptureTarget = v.InferOutput<typeof captureTargetSchema>;
 export interface CaptureStarted {
   runtime: string;
   capabilities: { snapshot: boolean; collect: boolean; timeline: boolean };
+  /** Whether collections are recorded; if not, `notes` says why. */
+  gcEvents: boolean;
+  /** What the user should know about this target, one sentence each. */
+  notes: string[];
 }
 
 export interface SnapshotResult {
   path: string;
   bytes: number;
   nodes: number | null;
+  /**
+   * Snapshots with the same value number their objects alike; between two others equal ids mean nothing (V8 begins
+   * anew when any debugger disconnects). Null for CPython, whose ids are addresses.
+   */
+  idEpoch: string | null;
   receipt: Receipt;
+}
+
+/** An order of magnitude, to be said before a target is stopped. */
+export interface SnapshotEstimate {
+  heapUsedBytes: number;
+  nodes: number;
+  /** What the target's resident memory may reach while it writes. */
+  targetRssBytes: number;
+  fileBytes: number;
+  pauseMs: { low: number; high: number };
 }
 
 export interface CollectResult {
@@ -53,11 +72,14 @@ export const captureContract = defineService('capture', {
     start: method<CaptureStarted, Progress>()(
       v.object({ dir: path, target: captureTargetSchema, sampleEveryMs: v.optional(v.pipe(count, v.minValue(20)), 100) }),
     ),
+    /** What a snapshot would cost now; null where it cannot be told (CPython: the target does not stop for it). */
+    estimateSnapshot: method<SnapshotEstimate | null>()(v.object({})),
     /** Opens the recording of an ended session read-only, for the timeline. */
     replay: method<null>()(v.object({ dir: path })),
     /** Streams a snapshot to `path` + ".part" and renames it when it is complete. */
     takeSnapshot: method<SnapshotResult, Progress>()(v.object({ path, label: v.string() })),
     collectGarbage: method<CollectResult>()(v.object({})),
+    /** The host itself marks `attach`, `detach` and `snapshot`; the workbench adds the user's marks and the `exit`. */
     mark: method<null>()(v.object({ label: v.string(), kind: v.picklist(['mark', 'exit', 'attach', 'detach', 'snapshot']) })),
     /** Undoes everything we did in the target and disconnects; the recording stays open for the timeline. */
     detach: method<Receipt>()(v.object({})),
@@ -66,5 +88,7 @@ export const captureContract = defineService('capture', {
   events: {
     state: event<CaptureState>()(v.object({})),
     gc: event<GcEvent>()(v.object({})),
+    /** Something went wrong that does not end the session: the disk takes no rows any more. */
+    problem: event<WireError>()(v.object({})),
   },
 });

@@ -1,0 +1,324 @@
+/**
+ * One target under watch: connection, sampling, recording, snapshots. Everything that lasts longer than the target
+ * (the recording, the timeline) lives here as well, so a session can still be looked at after the target has ended.
+ */
+import type { CaptureStarted, CaptureState, CaptureTarget, CollectResult, SnapshotEstimate, SnapshotResult } from '#main/hosts/capture-contract.ts';
+import type { TimelineWindow } from '#shared/contracts/timeline.ts';
+import type { GcEvent, MemorySample, Receipt } from '#shared/model/target.ts';
+import type { Dispose } from '#shared/rpc/channel.ts';
+import type { CallContext, Progress } from '#shared/rpc/define-service.ts';
+import { HeaphouseError, toWireError, type WireError } from '#shared/rpc/errors.ts';
+import { openTarget, type OpenTarget } from '../cdp/open-target.ts';
+import { openRecording, readRecording, type Recording } from '../storage/recording.ts';
+import { createEmitter } from './emitter.ts';
+import { startMemorySampler, type MemorySampler } from './memory-sampler.ts';
+import { openRssReader, type RssReader } from './process-memory.ts';
+import { openPythonTarget } from './python-target.ts';
+import { startRecordingMaintenance } from './recording-maintenance.ts';
+import type { TargetAdapter } from './target-adapter.ts';
+import { createTimelineStore, type TimelineMark, type TimelineQuery } from './timeline-store.ts';
+import { openV8Target } from './v8-target.ts';
+
+/** Undoing what we did may not hold up a workbench that closes; a target that does not answer cannot be undone. */
+const RELEASE_LIMIT_MS = 1_500;
+/** A process that dies closes its sockets a little before it disappears from the list. */
+const GONE_WAIT_MS = 600;
+const GONE_POLL_MS = 30;
+/** Resident memory is gone, and still the connection is open: a child has inherited it. */
+const HALF_DEAD_MS = 1_000;
+/** The last figures of a program that has finished and waits for us. */
+const LAST_FIGURES_MS = 200;
+
+export interface StartOptions {
+  dir: string;
+  target: CaptureTarget;
+  sampleEveryMs: number;
+}
+
+export interface CaptureSession {
+  start(options: StartOptions, context: CallContext<Progress>): Promise<CaptureStarted>;
+  replay(dir: string): void;
+  takeSnapshot(path: string, label: string, context: CallContext<Progress>): Promise<SnapshotResult>;
+  estimateSnapshot(): Promise<SnapshotEstimate | null>;
+  collectGarbage(): Promise<CollectResult>;
+  mark(mark: Omit<TimelineMark, 'at'>): void;
+  detach(): Promise<Receipt>;
+  lastSample(): MemorySample | null;
+  timeline(query: TimelineQuery): TimelineWindow;
+  onState(listener: (state: CaptureState) => void): Dispose;
+  onGc(listener: (event: GcEvent) => void): Dispose;
+  onProblem(listener: (error: WireError) => void): Dispose;
+  /** Something was recorded. */
+  onAppended(listener: () => void): Dispose;
+  counts(): { lastAt: number; samples: number; collections: number };
+  /** Detaches if need be and closes the recording. */
+  close(): Promise<void>;
+}
+
+interface Live {
+  target: OpenTarget;
+  adapter: TargetAdapter;
+  sampler: MemorySampler;
+  rss: RssReader | null;
+}
+
+export function createCaptureSession(): CaptureSession {
+  const store = createTimelineStore();
+  const states = createEmitter<CaptureState>();
+  const gcEvents = createEmitter<GcEvent>();
+  const problems = createEmitter<WireError>();
+  const appended = createEmitter<void>();
+  let recording: Recording | null = null;
+  let stopMaintenance: Dispose = () => undefined;
+  let live: Live | null = null;
+  let used = false;
+  let lastKnownSample: MemorySample | null = null;
+  let lost: CaptureState | null = null;
+  let snapshot: { controller: AbortController; done: Promise<unknown> } | null = null;
+  /** Resolves when the target has answered the last snapshot or collection: it stands still until then. */
+  let busy: Promise<void> | null = null;
+  let detaching: Promise<Receipt> | null = null;
+
+  function addMark(mark: Omit<TimelineMark, 'at'>, at = Date.now()): void {
+    store.appendMark({ at, ...mark });
+    recording?.addMark({ at, ...mark });
+    appended.emit();
+  }
+
+  function addSample(sample: MemorySample): void {
+    lastKnownSample = sample;
+    store.appendSample(sample);
+    recording?.addSample(sample);
+    appended.emit();
+  }
+
+  function addCollection(event: GcEvent): void {
+    store.appendCollection(event);
+    recording?.addCollection(event);
+    gcEvents.emit(event);
+    appended.emit();
+  }
+
+  function markBusy(idle: Promise<void>): void {
+    const own = idle.finally(() => {
+      if (busy === own) busy = null;
+    });
+    busy = own;
+  }
+
+  function openStorage(dir: string): void {
+    try {
+      recording = openRecording(dir, {
+        restore: { sample: store.appendSample, collection: store.appendCollection, mark: store.appendMark },
+        onProblem: (error) => problems.emit(toWireError(error)),
+      });
+      stopMaintenance = startRecordingMaintenance(recording, store);
+    } catch (error) {
+      // A full or read-only disk must not keep anybody from watching.
+      if (error instanceof HeaphouseError && error.code === 'io') problems.emit(toWireError(error));
+      else throw error;
+    }
+  }
+
+  async function start({ dir, target: asked, sampleEveryMs }: StartOptions, { signal, progress }: CallContext<Progress>): Promise<CaptureStarted> {
+    if (used) throw new HeaphouseError('busy', 'This session has been started already.');
+    used = true;
+    openStorage(dir);
+    progress({ phase: 'Connecting', done: 0, total: 3, unit: 'steps' });
+    const target = await openTarget(asked.webSocketUrl, { signal });
+    let adapter: TargetAdapter | null = null;
+    try {
+      progress({ phase: 'Preparing', done: 1, total: 3, unit: 'steps' });
+      const listener = { gc: addCollection, ending: () => void finishEnding() };
+      const open = asked.kind === 'python' ? openPythonTarget : openV8Target;
+      adapter = await open(target, asked, listener, signal);
+    } catch (error) {
+      target.close();
+      throw error;
+    }
+    const rss = asked.pid === null ? null : openRssReader(asked.pid);
+    const running = adapter;
+    const sampler = startMemorySampler({
+      rss,
+      sampleEveryMs,
+      readHeap: () => running.readHeap(),
+      mayAsk: () => busy === null,
+      onSample: addSample,
+      onGone: () => setTimeout(() => void loseTarget(new HeaphouseError('target-gone', 'The process has ended.')), HALF_DEAD_MS).unref(),
+    });
+    live = { target, adapter, sampler, rss };
+    addMark({ kind: 'attach', label: adapter.runtime });
+    target.onGone((error) => void loseTarget(error));
+    if (asked.waitsForDebugger) {
+      progress({ phase: 'Starting the program', done: 2, total: 3, unit: 'steps' });
+      await adapter.run();
+    }
+    if (!lost) states.emit({ state: 'attached' });
+    return {
+      runtime: adapter.runtime,
+      capabilities: { snapshot: true, collect: true, timeline: true },
+      gcEvents: adapter.gcEvents,
+      notes: adapter.notes,
+    };
+  }
+
+  /** The program has finished: a snapshot under way may end, then we go, because it waits for us. */
+  async function finishEnding(): Promise<void> {
+    const ending = live;
+    if (!ending) return;
+    await snapshot?.done.catch(() => undefined);
+    await Promise.race([ending.adapter.readHeap().catch(() => null), delay(LAST_FIGURES_MS)]);
+    await loseTarget(new HeaphouseError('target-gone', 'The program has ended.'));
+  }
+
+  async function loseTarget(error: HeaphouseError): Promise<void> {
+    const was = live;
+    if (!was || detaching) return;
+    live = null;
+    was.sampler.stop();
+    was.target.close();
+    const ended = await hasEnded(was.rss);
+    was.rss?.close();
+    recording?.flush();
+    const told = ended && error.message !== 'The page was closed.' ? new HeaphouseError('target-gone', 'The process has ended.', { detail: error.detail ?? error.message }) : error;
+    lost = { state: 'lost', error: toWireError(told), lastSample: lastKnownSample };
+    states.emit(lost);
+  }
+
+  function requireLive(): Live {
+    if (live) return live;
+    throw new HeaphouseError('target-gone', lost ? 'The target has ended or closed its connection.' : 'No target is attached.');
+  }
+
+  async function takeSnapshot(path: string, label: string, { signal, progress }: CallContext<Progress>): Promise<SnapshotResult> {
+    const { adapter } = requireLive();
+    if (snapshot) throw new HeaphouseError('busy', 'A snapshot of this target is being taken already.');
+    const controller = new AbortController();
+    const onAbort = () => controller.abort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) controller.abort();
+    const at = Date.now();
+    const run = async () => {
+      // What a cancelled snapshot still sends comes first.
+      if (busy) await abortable(busy, controller.signal);
+      return adapter.takeSnapshot(path, { signal: controller.signal, progress, busyUntil: markBusy });
+    };
+    const done = run();
+    snapshot = { controller, done };
+    try {
+      const result = await done;
+      addMark({ kind: 'snapshot', label }, at);
+      return result;
+    } finally {
+      snapshot = null;
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  async function collectGarbage(): Promise<CollectResult> {
+    const { adapter } = requireLive();
+    if (busy) throw new HeaphouseError('busy', 'The target is busy with a snapshot or a collection.');
+    const at = Date.now();
+    const startedAt = performance.now();
+    const before = await adapter.readHeap();
+    const collecting = adapter.collectGarbage();
+    markBusy(
+      collecting.then(
+        () => undefined,
+        () => undefined,
+      ),
+    );
+    const figures = await collecting;
+    const after = await adapter.readHeap();
+    const bytes = before?.heapUsedBytes != null && after?.heapUsedBytes != null ? before.heapUsedBytes - after.heapUsedBytes : null;
+    return {
+      ...figures,
+      heapUsedBeforeBytes: before?.heapUsedBytes ?? null,
+      heapUsedAfterBytes: after?.heapUsedBytes ?? null,
+      receipt: { action: 'collect', at, pauseMs: figures.pauseMs, elapsedMs: performance.now() - startedAt, bytes, notes: [] },
+    };
+  }
+
+  function detach(): Promise<Receipt> {
+    detaching ??= runDetach();
+    return detaching;
+  }
+
+  async function runDetach(): Promise<Receipt> {
+    const at = Date.now();
+    const startedAt = performance.now();
+    const was = live;
+    const receipt = (notes: string[]): Receipt => ({ action: 'detach', at, pauseMs: null, elapsedMs: performance.now() - startedAt, bytes: null, notes });
+    if (!was) return receipt([lost ? 'The target had ended already.' : 'Nothing was attached.']);
+    was.sampler.stop();
+    snapshot?.controller.abort();
+    await snapshot?.done.catch(() => undefined);
+    const release = was.adapter.release().catch((error: unknown) => [
+      was.target.connection.closed ? 'The target ended meanwhile.' : `Not everything could be undone: ${toWireError(error).message}`,
+    ]);
+    const notes = await Promise.race([
+      release,
+      delay(RELEASE_LIMIT_MS).then(() => ['The target is too busy to answer: what we put into it stops by itself within ten minutes.']),
+    ]);
+    live = null;
+    was.target.close();
+    was.rss?.close();
+    addMark({ kind: 'detach', label: '' });
+    recording?.flush();
+    return receipt(notes);
+  }
+
+  return {
+    start,
+    replay(dir) {
+      if (used) throw new HeaphouseError('busy', 'This session has been started already.');
+      used = true;
+      readRecording(dir, { sample: store.appendSample, collection: store.appendCollection, mark: store.appendMark });
+      appended.emit();
+    },
+    takeSnapshot,
+    async estimateSnapshot() {
+      return requireLive().adapter.estimateSnapshot();
+    },
+    collectGarbage,
+    mark: addMark,
+    detach,
+    lastSample: () => lastKnownSample,
+    timeline: (query) => store.window(query),
+    onState(listener) {
+      const dispose = states.on(listener);
+      // Whoever subscribes late must not miss that it is over.
+      if (lost) listener(lost);
+      else if (live) listener({ state: 'attached' });
+      return dispose;
+    },
+    onGc: gcEvents.on,
+    onProblem: problems.on,
+    onAppended: appended.on,
+    counts: () => ({ lastAt: store.lastAt, samples: store.samples, collections: store.collections }),
+    async close() {
+      await detach().catch(() => undefined);
+      stopMaintenance();
+      recording?.close();
+      recording = null;
+    },
+  };
+}
+
+async function hasEnded(rss: RssReader | null): Promise<boolean> {
+  if (!rss) return false;
+  for (let waited = 0; waited < GONE_WAIT_MS; waited += GONE_POLL_MS) {
+    if (rss.read() === null && rss.gone) return true;
+    await delay(GONE_POLL_MS);
+  }
+  return false;
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function abortable(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return Promise.race([promise, new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))]);
+}

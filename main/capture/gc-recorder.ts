@@ -1,0 +1,149 @@
+/**
+ * Garbage collections of a Node.js process as they happen, through the observer of `main/agents/v8/gc-observer.ts`, and
+ * the heap figures that the same object reads. Collections of the main isolate only: workers have their own.
+ */
+import { randomBytes } from 'node:crypto';
+import type { GcEvent } from '#shared/model/target.ts';
+import { gcObserverSource } from '../agents/v8/gc-observer.ts';
+import type { CdpSession } from '../cdp/connection.ts';
+import { asRecord, stringField } from '../cdp/read-field.ts';
+import { createClockOffset } from './clock-offset.ts';
+
+/** Node numbers its contexts from 1 and the program's own is the first. */
+const MAIN_CONTEXT_ID = 1;
+/** One report: the observer holds 64; anything far above is not ours. */
+const MAX_REPORT_CHARS = 1_000_000;
+const MAX_PAUSE_MS = 24 * 3600 * 1000;
+
+/** V8's GCType (include/v8-callbacks.h); Node reports the same numbers. */
+const KINDS: Record<number, { kind: string; generation: number }> = {
+  1: { kind: 'scavenge', generation: 0 },
+  2: { kind: 'minor mark-sweep', generation: 0 },
+  4: { kind: 'mark-sweep-compact', generation: 2 },
+  8: { kind: 'incremental marking', generation: 2 },
+  16: { kind: 'weak callbacks', generation: 2 },
+};
+
+export interface NodeHeapFigures {
+  heapUsedBytes: number;
+  heapTotalBytes: number;
+  externalBytes: number;
+  rssBytes: number | null;
+}
+
+export interface NodeObserver {
+  /** `20.20.2` */
+  nodeVersion: string;
+  /** The process's own idea of its pid (another in a container). */
+  pid: number | null;
+  electronVersion: string | null;
+  /** Null when the target answers with something else than figures. */
+  read(withRss: boolean): Promise<NodeHeapFigures | null>;
+  /** Says that we are still here; puts the observer back if it had given us up. */
+  renew(): Promise<void>;
+  /** Asks for collections that are held back for the next report. */
+  flush(): Promise<void>;
+  /** Removes everything. */
+  stop(): Promise<void>;
+}
+
+/** Null when the target has no such observer: a page, or a Node.js too old. */
+export async function installNodeObserver(session: CdpSession, onGc: (event: GcEvent) => void, signal?: AbortSignal): Promise<NodeObserver | null> {
+  const clock = createClockOffset();
+  // A page cannot guess it, and it exists only until the script has taken it.
+  const bindingName = `__heaphouse_${randomBytes(12).toString('hex')}`;
+  const stopListening = session.on('Runtime.bindingCalled', (params) => {
+    if (params.name !== bindingName || typeof params.payload !== 'string' || params.payload.length > MAX_REPORT_CHARS) return;
+    for (const event of readReport(params.payload, clock.toEpochMs)) onGc(event);
+  });
+
+  async function install(): Promise<string | null> {
+    await session.send('Runtime.addBinding', { name: bindingName, executionContextId: MAIN_CONTEXT_ID }, { signal });
+    const answer = await session.send(
+      'Runtime.evaluate',
+      { expression: gcObserverSource(bindingName), includeCommandLineAPI: true, silent: true, objectGroup: bindingName },
+      { signal },
+    );
+    return stringField(asRecord(answer)['result'], 'objectId');
+  }
+
+  async function callMethod(objectId: string, functionDeclaration: string): Promise<unknown> {
+    const answer = await session.send('Runtime.callFunctionOn', { objectId, functionDeclaration, returnByValue: true, silent: true });
+    return asRecord(asRecord(answer)['result'])['value'];
+  }
+
+  async function remove(): Promise<void> {
+    stopListening();
+    await Promise.allSettled([
+      session.send('Runtime.removeBinding', { name: bindingName }),
+      session.send('Runtime.releaseObjectGroup', { objectGroup: bindingName }),
+    ]);
+  }
+
+  let objectId: string;
+  let info: string[];
+  try {
+    const installed = await install();
+    if (installed === null) {
+      await remove();
+      return null;
+    }
+    objectId = installed;
+    info = String(await callMethod(objectId, 'function () { return this.info; }')).slice(0, 200).split('|');
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+
+  return {
+    nodeVersion: (info[0] ?? '').replace(/^v/, ''),
+    pid: Number(info[1]) || null,
+    electronVersion: info[2] || null,
+    async read(withRss) {
+      return readFigures(await callMethod(objectId, `function () { return this.read(${withRss}); }`));
+    },
+    async renew() {
+      if ((await callMethod(objectId, 'function () { return this.renew(); }')) === true) return;
+      const again = await install();
+      if (again !== null) objectId = again;
+    },
+    async flush() {
+      await callMethod(objectId, 'function () { this.flush(); }');
+    },
+    async stop() {
+      await Promise.allSettled([callMethod(objectId, 'function () { this.flush(); this.stop(); }')]);
+      await remove();
+    },
+  };
+}
+
+/** A report of the observer as events; entries that make no sense are left out. */
+export function readReport(payload: string, toEpochMs: (targetNowMs: number, startMs: number) => number): GcEvent[] {
+  let fields: unknown;
+  try {
+    fields = JSON.parse(payload);
+  } catch {
+    return [];
+  }
+  if (!Array.isArray(fields) || !isTime(fields[0])) return [];
+  const targetNowMs = fields[0];
+  const events: GcEvent[] = [];
+  for (let i = 1; i + 2 < fields.length; i += 3) {
+    const [type, startMs, pauseMs] = fields.slice(i, i + 3) as unknown[];
+    if (typeof type !== 'number' || !isTime(startMs) || !isTime(pauseMs) || pauseMs > MAX_PAUSE_MS) continue;
+    const known = KINDS[type] ?? { kind: `V8 type ${type}`, generation: 2 };
+    events.push({ at: toEpochMs(targetNowMs, startMs), pauseMs, ...known, collected: null, uncollectable: null });
+  }
+  return events;
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
+}
+
+function readFigures(value: unknown): NodeHeapFigures | null {
+  if (typeof value !== 'string' || value.length > 200) return null;
+  const [used, total, external, rss] = value.split(',').map((part) => (part === '' ? null : Number(part)));
+  if (!isTime(used) || !isTime(total) || !isTime(external)) return null;
+  return { heapUsedBytes: used, heapTotalBytes: total, externalBytes: external, rssBytes: isTime(rss) ? rss : null };
+}

@@ -1,0 +1,122 @@
+/** Heap snapshots of a V8 target: Node.js, a page, or anything else with `HeapProfiler`. */
+import { randomUUID } from 'node:crypto';
+import type { SnapshotEstimate, SnapshotResult } from '#main/hosts/capture-contract.ts';
+import type { CdpSession } from '../cdp/connection.ts';
+import type { OpenTarget } from '../cdp/open-target.ts';
+import { asRecord, countField, stringField } from '../cdp/read-field.ts';
+import { streamSnapshot, type SnapshotOptions } from './snapshot-stream.ts';
+
+const MARKER_GROUP = 'heaphouse-marker';
+
+/**
+ * Measured on Node 20.20.2 with heaps of 17 MB to 649 MB (0.3 M to 12.5 M nodes): the file has about 1.7 times the heap
+ * used, the target's resident memory rises to about 9 times of it, a node takes 5 to 9 microseconds and has some 53
+ * bytes of heap.
+ */
+const FILE_PER_HEAP_BYTE = 1.7;
+const RSS_PER_HEAP_BYTE = 9;
+const HEAP_BYTES_PER_NODE = 53;
+const PAUSE_MS_PER_NODE = { low: 0.005, high: 0.009 };
+
+/** What a snapshot of a heap with so many bytes in use will cost; an order of magnitude, not a promise. */
+export function estimateV8Snapshot(heapUsedBytes: number): SnapshotEstimate {
+  const nodes = Math.round(heapUsedBytes / HEAP_BYTES_PER_NODE);
+  return {
+    heapUsedBytes,
+    nodes,
+    targetRssBytes: Math.round(heapUsedBytes * RSS_PER_HEAP_BYTE),
+    fileBytes: Math.round(heapUsedBytes * FILE_PER_HEAP_BYTE),
+    pauseMs: { low: Math.round(nodes * PAUSE_MS_PER_NODE.low), high: Math.round(nodes * PAUSE_MS_PER_NODE.high) },
+  };
+}
+
+export interface V8Snapshots {
+  take(path: string, options: SnapshotOptions): Promise<SnapshotResult>;
+}
+
+/** Snapshots of one target over its connection, which has to stay open between those that are to be compared. */
+export function createV8Snapshots(target: OpenTarget): V8Snapshots {
+  const ids = createIdEpochs(target.session);
+
+  async function take(path: string, { signal, progress, busyUntil }: SnapshotOptions): Promise<SnapshotResult> {
+    const at = Date.now();
+    const startedAt = performance.now();
+    progress({ phase: 'Waiting for the target', done: 0, total: 0, unit: 'objects' });
+    const usage = await target.session.send('Runtime.getHeapUsage', undefined, { signal });
+    const estimate = estimateV8Snapshot(countField(usage, 'usedSize') ?? 0);
+    const idEpoch = await ids.current();
+    await prepareScripts(target, signal);
+    progress({ phase: 'Building the snapshot', done: 0, total: estimate.nodes, unit: 'objects' });
+    const { bytes, nodes, edges, requestMs } = await streamSnapshot(target, path, { signal, progress, busyUntil });
+    await ids.remember();
+    const notes = [
+      `${nodes} nodes, ${edges} edges`,
+      `expected from ${toMiB(estimate.heapUsedBytes)} of heap: ${estimate.pauseMs.low} to ${estimate.pauseMs.high} ms, up to ${toMiB(estimate.targetRssBytes)} resident in the target`,
+      'the pause is an upper bound: the target stood still while it built and sent the snapshot',
+    ];
+    if (idEpoch.broken) notes.push('another debugger has disconnected since the last snapshot, and V8 then numbers all objects anew: objects cannot be matched with earlier snapshots');
+    return {
+      path,
+      bytes,
+      nodes,
+      idEpoch: idEpoch.id,
+      receipt: { action: 'snapshot', at, pauseMs: requestMs, elapsedMs: performance.now() - startedAt, bytes, notes },
+    };
+  }
+
+  return { take };
+}
+
+/**
+ * V8 forgets the ids of all objects when any inspector session of the process ends, also somebody else's, and begins
+ * again with the same small numbers: two snapshots then have many ids in common that mean different objects. A marker
+ * object tells: its id is asked after each snapshot, where it is one of many, and again before the next; after a reset
+ * it would be the very first to get a number.
+ */
+function createIdEpochs(session: CdpSession) {
+  let markerObjectId: string | null = null;
+  let rememberedId: string | null = null;
+  let epoch: string = randomUUID();
+
+  async function markerId(): Promise<string | null> {
+    if (markerObjectId === null) {
+      const answer = await session.send('Runtime.evaluate', { expression: '({})', silent: true, objectGroup: MARKER_GROUP });
+      markerObjectId = stringField(asRecord(answer)['result'], 'objectId');
+    }
+    if (markerObjectId === null) return null;
+    const answer = await session.send('HeapProfiler.getHeapObjectId', { objectId: markerObjectId });
+    return stringField(answer, 'heapSnapshotObjectId');
+  }
+
+  return {
+    async current(): Promise<{ id: string; broken: boolean }> {
+      if (rememberedId === null) return { id: epoch, broken: false };
+      const now = await markerId().catch(() => null);
+      if (now === rememberedId) return { id: epoch, broken: false };
+      markerObjectId = null;
+      rememberedId = null;
+      epoch = randomUUID();
+      return { id: epoch, broken: true };
+    },
+    async remember(): Promise<void> {
+      rememberedId = await markerId().catch(() => null);
+    },
+  };
+}
+
+/**
+ * The snapshot generator looks up line and column of every closure, and V8 before 2024 scans the script from its start
+ * each time unless the debugger has made it remember the line ends: 25.8 s against 0.9 s with one 9 MB script. Both
+ * commands go out together, so that no `debugger` statement of the program can stop in between.
+ */
+async function prepareScripts(target: OpenTarget, signal: AbortSignal): Promise<void> {
+  const enabled = target.session.send('Debugger.enable', undefined, { signal });
+  const disabled = target.session.send('Debugger.disable', undefined, { signal });
+  const [first] = await Promise.allSettled([enabled, disabled]);
+  // An endpoint without a debugger can still have a heap; only a cancel or a dead target ends it here.
+  if (first.status === 'rejected' && (signal.aborted || target.connection.closed)) throw first.reason as Error;
+}
+
+function toMiB(bytes: number): string {
+  return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+}

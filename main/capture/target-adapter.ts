@@ -1,0 +1,33 @@
+/** What the session needs of a target, whatever runs in it. One implementation per runtime. */
+import type { SnapshotEstimate, SnapshotResult } from '#main/hosts/capture-contract.ts';
+import type { GcEvent } from '#shared/model/target.ts';
+import type { HeapFigures } from './memory-sampler.ts';
+import type { SnapshotOptions } from './snapshot-stream.ts';
+
+export interface CollectFigures {
+  collected: number | null;
+  uncollectable: number | null;
+  pauseMs: number | null;
+}
+
+export interface TargetAdapter {
+  /** `Node.js v20.20.2` */
+  readonly runtime: string;
+  readonly gcEvents: boolean;
+  readonly notes: string[];
+  /** The runtime's own figures; null when it cannot tell now. */
+  readHeap(): Promise<HeapFigures | null>;
+  estimateSnapshot(): Promise<SnapshotEstimate | null>;
+  takeSnapshot(path: string, options: SnapshotOptions): Promise<SnapshotResult>;
+  collectGarbage(): Promise<CollectFigures>;
+  /** Lets a program go that waits for its debugger. */
+  run(): Promise<void>;
+  /** Undoes what we did in the target. Returns what could not be undone, one sentence each. */
+  release(): Promise<string[]>;
+}
+
+export interface TargetListener {
+  gc(event: GcEvent): void;
+  /** The program has finished and only waits for us to go: close the connection now, it cannot end before. */
+  ending(): void;
+}

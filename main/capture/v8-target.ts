@@ -1,0 +1,100 @@
+/** A V8 target: Node.js, an Electron main process, a page. */
+import type { CaptureTarget } from '#main/hosts/capture-contract.ts';
+import { CLOSE_INSPECTOR_SOURCE, LEASE_MS } from '../agents/v8/gc-observer.ts';
+import type { CdpSession } from '../cdp/connection.ts';
+import type { OpenTarget } from '../cdp/open-target.ts';
+import { asRecord, countField, stringField } from '../cdp/read-field.ts';
+import { installNodeObserver, type NodeObserver } from './gc-recorder.ts';
+import type { HeapFigures } from './memory-sampler.ts';
+import { createV8Snapshots, estimateV8Snapshot } from './snapshot-v8.ts';
+import type { TargetAdapter, TargetListener } from './target-adapter.ts';
+
+export async function openV8Target(target: OpenTarget, asked: CaptureTarget, listener: TargetListener, signal?: AbortSignal): Promise<TargetAdapter> {
+  const { session } = target;
+  const notes: string[] = [];
+  const observer = await installObserver(target, listener, notes, signal);
+  const snapshots = createV8Snapshots(target);
+  session.on('NodeRuntime.waitingForDisconnect', () => listener.ending());
+  // Only Node.js knows it; without it a program that has finished would wait for us for ever.
+  await session.send('NodeRuntime.notifyWhenWaitingForDisconnect', { enabled: true }, { signal }).catch(() => undefined);
+  const runtime = await describeRuntime(session, observer);
+  const renewTimer = setInterval(() => void observer?.renew().catch(() => undefined), LEASE_MS / 20);
+
+  async function readHeap(): Promise<HeapFigures | null> {
+    const usage = await session.send('Runtime.getHeapUsage');
+    const figures = {
+      heapUsedBytes: countField(usage, 'usedSize'),
+      heapTotalBytes: countField(usage, 'totalSize'),
+      // Newer V8; in Node.js exactly `process.memoryUsage().external`, in a page also what Blink keeps for the DOM.
+      externalBytes: sum(countField(usage, 'backingStorageSize'), observer ? 0 : countField(usage, 'embedderHeapUsedSize')),
+      rssBytes: null,
+    };
+    const needsRss = asked.pid === null;
+    if (!observer || (figures.externalBytes !== null && !needsRss)) return figures;
+    return (await observer.read(needsRss)) ?? figures;
+  }
+
+  return {
+    runtime,
+    gcEvents: observer !== null,
+    notes,
+    readHeap,
+    async estimateSnapshot() {
+      const used = countField(await session.send('Runtime.getHeapUsage'), 'usedSize');
+      return used === null ? null : estimateV8Snapshot(used);
+    },
+    takeSnapshot: (path, options) => snapshots.take(path, options),
+    async collectGarbage() {
+      const startedAt = performance.now();
+      await session.send('HeapProfiler.collectGarbage');
+      return { collected: null, uncollectable: null, pauseMs: performance.now() - startedAt };
+    },
+    async run() {
+      await session.send('Runtime.runIfWaitingForDebugger');
+    },
+    async release() {
+      clearInterval(renewTimer);
+      await observer?.stop();
+      await Promise.allSettled([
+        session.send('Runtime.releaseObjectGroup', { objectGroup: 'heaphouse-marker' }),
+        // Also lets V8 forget the ids of all objects, a table as large as the heap has objects.
+        session.send('HeapProfiler.disable'),
+        session.send('Debugger.disable'),
+        session.send('NodeRuntime.notifyWhenWaitingForDisconnect', { enabled: false }),
+      ]);
+      if (!asked.closeInspectorOnDetach) return [];
+      const answer = await session.send('Runtime.evaluate', {
+        expression: CLOSE_INSPECTOR_SOURCE,
+        includeCommandLineAPI: true,
+        silent: true,
+        returnByValue: true,
+      });
+      const closing = asRecord(asRecord(answer)['result'])['value'] === true;
+      return closing ? [] : ['The inspector of the process could not be closed and stays open.'];
+    },
+  };
+}
+
+async function installObserver(target: OpenTarget, listener: TargetListener, notes: string[], signal?: AbortSignal): Promise<NodeObserver | null> {
+  try {
+    const observer = await installNodeObserver(target.session, (event) => listener.gc(event), signal);
+    if (!observer) notes.push('Collections are not recorded: a page reports them only to a trace of the whole browser.');
+    return observer;
+  } catch (error) {
+    if (signal?.aborted || target.connection.closed) throw error;
+    notes.push(`Collections are not recorded: the target refused the observer (${error instanceof Error ? error.message : String(error)}).`);
+    return null;
+  }
+}
+
+async function describeRuntime(session: CdpSession, observer: NodeObserver | null): Promise<string> {
+  if (observer?.electronVersion) return `Electron ${observer.electronVersion}`;
+  if (observer) return `Node.js v${observer.nodeVersion}`;
+  const version = await session.send('Browser.getVersion').catch(() => null);
+  const product = stringField(version, 'product', 100);
+  return product ? product.replace(/^(Headless)?Chrome\//, 'Chromium ') : 'V8';
+}
+
+function sum(a: number | null, b: number | null): number | null {
+  return a === null ? null : a + (b ?? 0);
+}

@@ -1,0 +1,54 @@
+/**
+ * The commands and events we send and hear: devtools-protocol's own, Node's, and the `Python` domain of our agent
+ * (main/agents/python, which documents it in protocol.json). These are claims about the other side, not facts: whoever
+ * reads an answer that matters checks it with `read-field.ts`.
+ */
+import type { ProtocolMapping } from 'devtools-protocol/types/protocol-mapping.js';
+
+export interface PythonSnapshotResult {
+  path: string;
+  bytes: number;
+  nodes: number;
+  edges: number;
+  mode: string;
+  modeReason: string;
+  pauseMs: number;
+  elapsedMs: number;
+  consistent: boolean;
+}
+
+export interface PythonGcFinished {
+  generation: number;
+  /** Epoch ms. */
+  startedAt: number;
+  pauseMs: number;
+  collected: number;
+  uncollectable: number;
+}
+
+export interface PythonCommands {
+  'Python.enable': { paramsType: []; returnType: object };
+  'Python.disable': { paramsType: []; returnType: object };
+  'Python.detach': { paramsType: []; returnType: object };
+  'Python.getMemoryUsage': { paramsType: []; returnType: Record<string, unknown> };
+  'Python.writeHeapSnapshot': { paramsType: [{ path: string; mode?: string }]; returnType: PythonSnapshotResult };
+  'Python.cancelHeapSnapshot': { paramsType: []; returnType: object };
+  'Python.collectGarbage': { paramsType: []; returnType: Record<string, unknown> };
+}
+
+export interface NodeCommands {
+  'NodeRuntime.notifyWhenWaitingForDisconnect': { paramsType: [{ enabled: boolean }]; returnType: object };
+}
+
+export interface CdpCommands extends ProtocolMapping.Commands, PythonCommands, NodeCommands {}
+
+export interface CdpEvents extends ProtocolMapping.Events {
+  'Python.gcFinished': [PythonGcFinished];
+  'NodeRuntime.waitingForDisconnect': [object];
+}
+
+export type CdpMethod = keyof CdpCommands;
+export type CdpParams<M extends CdpMethod> = CdpCommands[M]['paramsType'][0];
+export type CdpResult<M extends CdpMethod> = CdpCommands[M]['returnType'];
+export type CdpEventName = keyof CdpEvents;
+export type CdpEventParams<E extends CdpEventName> = CdpEvents[E][0];
