@@ -1,0 +1,92 @@
+/** What a command line asks for. The same for every host: each takes what concerns it and hands the rest on. */
+export const COMMANDS = ['open', 'serve', 'record', 'snapshot', 'summary', 'retainers', 'compare'] as const;
+export type CommandName = (typeof COMMANDS)[number];
+
+/** What the workbench shows first. A command is started only because the user typed it here. */
+export interface OpenInvocation {
+  command: 'open' | 'serve';
+  files: string[];
+  attachPid: number | null;
+  connectUrl: string | null;
+  /** Program and arguments after `--`. */
+  launch: string[] | null;
+  /** `serve` only; null: any free port. */
+  port: number | null;
+}
+
+export interface RecordInvocation {
+  command: 'record';
+  attachPid: number | null;
+  connectUrl: string | null;
+  launch: string[] | null;
+  /** Seconds after the start, ascending. */
+  snapshotAtSeconds: number[];
+  durationSeconds: number;
+  out: string;
+  failOn: string[];
+  top: number;
+  quiet: boolean;
+}
+
+export interface SnapshotInvocation {
+  command: 'snapshot';
+  target: { pid: number } | { url: string };
+  out: string;
+  quiet: boolean;
+}
+
+export interface SummaryInvocation {
+  command: 'summary';
+  file: string;
+  /** Null: the format's default. */
+  top: number | null;
+  format: 'json' | 'table';
+  quiet: boolean;
+}
+
+export interface RetainersInvocation {
+  command: 'retainers';
+  file: string;
+  className: string;
+  top: number;
+  paths: number;
+  format: 'json' | 'table';
+  quiet: boolean;
+}
+
+export interface CompareInvocation {
+  command: 'compare';
+  base: string;
+  compared: string;
+  format: 'json' | 'csv' | 'html' | 'table';
+  /** Null: standard output. */
+  out: string | null;
+  failOn: string[];
+  top: number;
+  includeValues: boolean;
+  quiet: boolean;
+}
+
+export interface HelpInvocation {
+  command: 'help';
+  topic: CommandName | null;
+}
+
+export interface VersionInvocation {
+  command: 'version';
+}
+
+export type Invocation =
+  | OpenInvocation
+  | RecordInvocation
+  | SnapshotInvocation
+  | SummaryInvocation
+  | RetainersInvocation
+  | CompareInvocation
+  | HelpInvocation
+  | VersionInvocation;
+
+export type ParseResult =
+  | { ok: true; invocation: Invocation }
+  /** `message` says what is wrong with which argument; `topic` whose help to offer. */
+  | { ok: false; message: string; topic: CommandName | null };

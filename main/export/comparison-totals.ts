@@ -1,0 +1,43 @@
+/** Sums over all classes of a comparison. */
+import { comparisonNodes, type Comparison } from '#main/heap/compare.ts';
+import { retainedBytesOf } from '#main/heap/retained-set.ts';
+import type { ComparisonRow, ComparisonSide } from '#shared/model/heap.ts';
+import { COMPARISON_CELLS, type Amounts } from './report-model.ts';
+
+const zero = () => ({ objects: 0, shallowBytes: 0, retainedBytes: 0 });
+
+/**
+ * Objects and shallow bytes add up over classes. Retained bytes do not, because an object and what it holds are often of
+ * two classes: for new, dead and survived they are the union of what all those objects retain, for a whole snapshot they
+ * are its shallow bytes (everything is retained by the root), and `delta` is the difference of the two snapshots.
+ */
+export async function comparisonTotals(comparison: Comparison, rows: readonly ComparisonRow[]): Promise<Amounts> {
+  const totals = { base: zero(), compared: zero(), new: zero(), dead: zero(), survived: zero(), delta: zero() };
+  for (const row of rows) {
+    for (const cell of COMPARISON_CELLS) {
+      totals[cell].objects += row[cell].objects;
+      totals[cell].shallowBytes += row[cell].shallowBytes;
+    }
+  }
+  totals.base.retainedBytes = totals.base.shallowBytes;
+  totals.compared.retainedBytes = totals.compared.shallowBytes;
+  totals.delta.retainedBytes = totals.delta.shallowBytes;
+  for (const side of ['new', 'dead', 'survived'] as const) {
+    totals[side].retainedBytes = await unionBytes(comparison, rows, side);
+  }
+  return totals;
+}
+
+async function unionBytes(comparison: Comparison, rows: readonly ComparisonRow[], side: ComparisonSide): Promise<number> {
+  const filled = rows.filter((row) => row[side].objects > 0);
+  const sets = filled.map((row) => comparisonNodes(comparison, row.classIndex, side));
+  const heap = sets[0]?.heap;
+  if (!heap) return 0;
+  const all = new Uint32Array(sets.reduce((sum, set) => sum + set.ordinals.length, 0));
+  let offset = 0;
+  for (const { ordinals } of sets) {
+    all.set(ordinals, offset);
+    offset += ordinals.length;
+  }
+  return retainedBytesOf(heap, all);
+}

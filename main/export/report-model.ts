@@ -1,0 +1,83 @@
+/** The model of an exported comparison: what docs/formats.md describes as `heaphouse.compare`, version 1. */
+import type { Amount, ComparisonSide, HeapProducer, HolderStep } from '#shared/model/heap.ts';
+
+export const COMPARE_SCHEMA = 'heaphouse.compare';
+export const COMPARE_VERSION = 1;
+
+export const COMPARISON_CELLS = ['base', 'compared', 'new', 'dead', 'survived', 'delta'] as const;
+export type ComparisonCell = (typeof COMPARISON_CELLS)[number];
+export type Amounts = Record<ComparisonCell, Amount>;
+
+export interface ReportSnapshot {
+  name: string;
+  /** File name without its folder. */
+  file: string;
+  /** ISO 8601; empty when not known. */
+  takenAt: string;
+  producer: HeapProducer;
+  fileBytes: number;
+  objects: number;
+  references: number;
+  shallowBytes: number;
+}
+
+export interface ReportClass extends Amounts {
+  name: string;
+  kind: string;
+}
+
+export interface ReportObject {
+  id: number;
+  name: string;
+}
+
+/** Objects of a class that hang on the same folded path from a root. */
+export interface ReportHolderGroup {
+  /** `module __main__ → _cache (dict)` */
+  holder: string;
+  steps: HolderStep[];
+  owner: ReportObject | null;
+  objects: number;
+  shallowBytes: number;
+  retainedBytes: number | null;
+  example: ReportObject;
+}
+
+export interface ReportHolders {
+  className: string;
+  side: ComparisonSide;
+  /** Objects of the class on that side; the groups may cover fewer. */
+  objects: number;
+  groups: ReportHolderGroup[];
+}
+
+export interface ReportHeadline {
+  /** One sentence: what grew, by how much, and what holds it. Names stand between backquotes. */
+  text: string;
+  className: string | null;
+  objects: number;
+  retainedBytes: number;
+  holder: string | null;
+}
+
+export interface ComparisonReport {
+  schema: typeof COMPARE_SCHEMA;
+  version: typeof COMPARE_VERSION;
+  title: string;
+  createdAt: string;
+  generator: string;
+  base: ReportSnapshot;
+  compared: ReportSnapshot;
+  headline: ReportHeadline;
+  /** How objects were told apart. */
+  identityNote: string;
+  /** Why these two may not belong together; null when they seem to. */
+  warning: string | null;
+  valuesIncluded: boolean;
+  totals: Amounts;
+  /** In order of growth. */
+  classes: ReportClass[];
+  holders: ReportHolders[];
+  /** What was left out, in words; empty when nothing. */
+  cuts: string[];
+}
