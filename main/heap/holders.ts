@@ -1,4 +1,4 @@
-import type { HolderDescription, HolderGroup, HolderStep } from '#shared/model/heap.ts';
+import type { HolderDescription, HolderGroup } from '#shared/model/heap.ts';
 
 import { analyseHeap } from './analyse.ts';
 import type { HeapAnalysis } from './analysis.ts';
