@@ -1,0 +1,27 @@
+/** Does what the command line of a graphical host asks for, and says what the window should show then. */
+import type { OpenRequest } from '#shared/contracts/shell.ts';
+import { sessionsContract } from '#shared/contracts/sessions.ts';
+import { targetsContract } from '#shared/contracts/targets.ts';
+import type { RpcClient } from '#shared/rpc/client.ts';
+import type { OpenInvocation } from '#main/cli/invocation.ts';
+
+type Asked = Pick<OpenInvocation, 'files' | 'attachPid' | 'connectUrl' | 'launch'>;
+
+/**
+ * Opens files, attaches, connects, launches: each only because the user typed it on this very command line. (A file, a
+ * link or a second instance never starts a program; they go through `OpenRequest` and at most fill in the form.)
+ */
+export async function openAsAsked(client: RpcClient, asked: Asked): Promise<OpenRequest[]> {
+  const targets = client.service(targetsContract);
+  const requests: OpenRequest[] = [];
+  const session = ({ sessionId }: { sessionId: string }) => requests.push({ kind: 'session', sessionId });
+
+  if (asked.files.length > 0) session(await client.service(sessionsContract).open({ paths: asked.files }));
+  if (asked.attachPid !== null) session(await targets.attach({ pid: asked.attachPid }));
+  if (asked.connectUrl !== null) session(await targets.connect({ url: asked.connectUrl, confirmRemote: true }));
+  if (asked.launch !== null) {
+    const [command, ...args] = asked.launch;
+    session(await targets.launch({ command, args }));
+  }
+  return requests;
+}
