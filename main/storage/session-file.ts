@@ -3,7 +3,7 @@
  * upgraders, a newer one is refused by name. Writing is atomic, so a crash leaves the old or the new file, never half.
  */
 import { mkdir, open, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { TARGET_KINDS } from '#shared/model/target.ts';
 import { HeaphouseError } from '#shared/rpc/errors.ts';
@@ -167,10 +167,31 @@ export async function writeSessionFile(dir: string, file: SessionFile): Promise<
   }
 }
 
+/**
+ * A folder with its parents, mode 0700. Not `mkdir({ recursive: true })`: that never returns where the parent exists but
+ * takes no folders and answers ENOENT, as /proc does (Node 20 to 24).
+ */
+async function makeFolders(dir: string): Promise<void> {
+  try {
+    await mkdir(dir, { mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && (await stat(dir)).isDirectory()) return;
+    const parent = dirname(dir);
+    const parentIsThere = await stat(parent).then(
+      () => true,
+      () => false,
+    );
+    if (code !== 'ENOENT' || parent === dir || parentIsThere) throw error;
+    await makeFolders(parent);
+    await mkdir(dir, { mode: 0o700 });
+  }
+}
+
 /** Makes the folder of a new session, refusing one that holds a session already. Mode 0700. */
 export async function createSessionDir(dir: string): Promise<void> {
   try {
-    await mkdir(dir, { recursive: true, mode: 0o700 });
+    await makeFolders(dir);
   } catch (error) {
     throw ioError(error, 'create', dir);
   }
