@@ -68,7 +68,7 @@ export function support(kind: 'python' | 'node', version: string): { supported: 
     if (major < 3 || (major === 3 && minor < 8)) return { supported: false, reason: `Heaphouse needs CPython 3.8 or newer; this is ${version}.` };
     return { supported: true, reason: null };
   }
-  // 14 is the oldest whose snapshots carry trace-free locations and whose inspector can be waited for from a preload.
+  // The preload needs inspector.waitForDebugger and quoted NODE_OPTIONS (12); nothing older than 14 is still met in the wild.
   if (major < 14) return { supported: false, reason: `Heaphouse needs Node.js 14 or newer; this is ${version}.` };
   return { supported: true, reason: null };
 }

@@ -57,6 +57,11 @@ export async function readCwd(pid: number): Promise<string | null> {
   return readlinkOrNull(`/proc/${pid}/cwd`);
 }
 
+/** `/` unless the process lives in a chroot; null if we may not ask. */
+export async function readRoot(pid: number): Promise<string | null> {
+  return readlinkOrNull(`/proc/${pid}/root`);
+}
+
 /** `mnt:[4026531841]`; null if we may not ask. */
 export async function readNamespace(pid: number | 'self', kind: 'mnt' | 'net' | 'pid' | 'user'): Promise<string | null> {
   return readlinkOrNull(`/proc/${pid}/ns/${kind}`);

@@ -1,0 +1,154 @@
+/**
+ * What gdb does in a running Python.
+ *
+ * A stopped thread may be anywhere: inside malloc, the collector, an import. Python must not be run on top of that. So
+ * the main thread only gets the code put down in a page of its own (one system call) and `Py_AddPendingCall`, which
+ * takes neither the GIL nor memory; the interpreter runs the code at its next safe point. A main thread that waits in a
+ * system call comes by no safe point; but there it holds no lock of malloc or the collector, so the code is run on
+ * top of the wait, with the GIL taken properly. Which of the two is decided before by watching the thread, and once
+ * more by gdb after the stop.
+ */
+
+export type Entry =
+  | { how: 'pending' }
+  /** `syscall`: the number the main thread was seen waiting in. */
+  | { how: 'waiting'; syscall: number };
+
+export interface ScriptOptions {
+  pid: number;
+  entry: Entry;
+  /** File with the code, ended by a NUL. */
+  codeFile: string;
+  codeBytes: number;
+  arch: string;
+}
+
+/** Lines of its output that we read: `heaphouse <word> [number]`. */
+const REPORT = /^heaphouse (\w+)(?: (-?\d+))?$/;
+
+/** What the page holds after the code: three pointers of an exception that is set aside. */
+const SAVED_ERROR_BYTES = 32;
+
+export function gdbArguments(options: ScriptOptions, scriptFile: string): string[] {
+  return [
+    '-nx', '-nh', '-q', '-batch',
+    // Before anything is read: no foreign scripts, no network, and only the libraries that are needed.
+    '-iex', 'set auto-load off',
+    '-iex', 'set debuginfod enabled off',
+    '-iex', 'set auto-solib-add off',
+    '-iex', 'set pagination off',
+    '-iex', 'set confirm off',
+    '-iex', 'set print symbol-loading off',
+    '-iex', 'set breakpoint pending off',
+    // Symbols of the program are read before the process is stopped.
+    '-ex', `file /proc/${options.pid}/exe`,
+    // Other threads go on while something is called, and no signal may break the call off halfway.
+    '-ex', 'handle all nostop noprint pass',
+    '-ex', 'set language c',
+    '-ex', 'set unwindonsignal on',
+    '-ex', `attach ${options.pid}`,
+    // Each may be missing (Python is linked into the program; musl), which is an error that ends nothing.
+    '-ex', 'sharedlibrary libpython',
+    '-ex', 'sharedlibrary libc\\.',
+    '-ex', 'sharedlibrary ld-musl',
+    '-x', scriptFile,
+  ];
+}
+
+export function gdbScript({ entry, codeFile, codeBytes, arch }: ScriptOptions): string {
+  const pageBytes = Math.ceil((codeBytes + SAVED_ERROR_BYTES) / 4096) * 4096;
+  const lines = [
+    'printf "heaphouse stopped\\n"',
+    'set $ready = ((int (*)(void)) Py_IsInitialized)()',
+    'printf "heaphouse initialized %d\\n", $ready',
+    'if $ready == 1',
+    // PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS
+    `  set $page = (long) ((void *(*)(void *, unsigned long, int, int, int, long)) mmap)((void *) 0, ${pageBytes}UL, 3, 34, -1, 0L)`,
+    '  printf "heaphouse page %d\\n", $page != -1',
+    '  if $page != -1',
+    `    restore ${codeFile} binary $page`,
+  ];
+  if (entry.how === 'waiting') {
+    lines.push(...waitingLines(entry.syscall, pageBytes, arch).map((line) => `    ${line}`));
+  } else {
+    lines.push(...pendingLines().map((line) => `    ${line}`));
+  }
+  lines.push('  end', 'end', 'detach', 'printf "heaphouse detached\\n"');
+  return `${lines.join('\n')}\n`;
+}
+
+function pendingLines(): string[] {
+  return [
+    'set $queued = ((int (*)(void *, void *)) Py_AddPendingCall)((void *) PyRun_SimpleString, (void *) $page)',
+    'printf "heaphouse pending %d\\n", $queued',
+  ];
+}
+
+function waitingLines(syscall: number, pageBytes: number, arch: string): string[] {
+  const saved = `$page + ${pageBytes - SAVED_ERROR_BYTES}`;
+  const run = [
+    'set $gil = ((int (*)(void)) PyGILState_Ensure)()',
+    'printf "heaphouse gil\\n"',
+    `call ((void (*)(void *, void *, void *)) PyErr_Fetch)((void *) (${saved}), (void *) (${saved} + 8), (void *) (${saved} + 16))`,
+    'set $result = ((int (*)(void *)) PyRun_SimpleString)((void *) $page)',
+    `call ((void (*)(void *, void *, void *)) PyErr_Restore)(*(void **) (${saved}), *(void **) (${saved} + 8), *(void **) (${saved} + 16))`,
+    'call ((void (*)(int)) PyGILState_Release)($gil)',
+    `call ((int (*)(void *, unsigned long)) munmap)((void *) $page, ${pageBytes}UL)`,
+    'printf "heaphouse ran %d\\n", $result',
+  ];
+  // Elsewhere the kernel has turned the interrupted call back before we see it; there is nothing to compare.
+  if (arch !== 'x64') return run;
+  return [
+    `if $orig_rax == ${syscall}`,
+    // ERESTART_RESTARTBLOCK: the kernel keeps the rest of the wait in one place per thread, which a wait inside of our
+    // call would overwrite. EINTR instead: Python works out the rest of the wait itself (PEP 475).
+    '  if $rax == -516',
+    '    set $rax = -4',
+    '  end',
+    ...run.map((line) => `  ${line}`),
+    'else',
+    ...pendingLines().map((line) => `  ${line}`),
+    'end',
+  ];
+}
+
+export type GdbReports = ReadonlyMap<string, number | null>;
+
+export function parseReports(output: string): GdbReports {
+  const reports = new Map<string, number | null>();
+  for (const line of output.split('\n')) {
+    const match = REPORT.exec(line.trim());
+    if (match?.[1] !== undefined) reports.set(match[1], match[2] === undefined ? null : Number(match[2]));
+  }
+  return reports;
+}
+
+/**
+ * One statement of Python that runs `inject.py` at most once and only while the rendezvous folder exists (a pending call
+ * may come by long after we have given up), leaves no name behind and lets no exception out. Ended by a NUL.
+ */
+export function injectedCode(injectFile: string, rendezvous: string): Buffer {
+  const hex = (text: string) => Buffer.from(text, 'utf8').toString('hex');
+  const body = [
+    'import os',
+    "p, r = (os.fsdecode(bytes.fromhex(h)) for h in (P, R))",
+    'try:',
+    "    os.mkdir(r + '/entered')",
+    'except OSError:',
+    '    r = None',
+    'try:',
+    '    if r is not None:',
+    "        with open(p, encoding='utf-8') as f:",
+    "            c = compile(f.read(), p, 'exec')",
+    "        exec(c, {'__name__': 'heaphouse_agent_inject', 'RENDEZVOUS': r})",
+    'except BaseException as e:',
+    '    try:',
+    "        with open(r + '/%d.error.json' % os.getpid(), 'w') as f:",
+    `            f.write('{"error":"The agent could not be read: %s"}' % type(e).__name__)`,
+    '    except BaseException:',
+    '        pass',
+    '',
+  ].join('\n');
+  const statement = `exec(${JSON.stringify(body)}, {'P': '${hex(injectFile)}', 'R': '${hex(rendezvous)}'})`;
+  return Buffer.from(`${statement}\0`, 'ascii');
+}
