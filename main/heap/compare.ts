@@ -5,6 +5,7 @@ import type {
   ComparisonSide,
   Page,
   RowQuery,
+  SortSpec,
 } from '#shared/model/heap.ts';
 
 import { analyseHeap } from './analyse.ts';
@@ -145,7 +146,7 @@ export async function comparisonRows(
   run?: RunOptions,
 ): Promise<Page<ComparisonRow>> {
   const filter = textFilter(query.filter);
-  const sort = query.sort ?? { by: 'new.retainedBytes', order: 'descending' };
+  const sort: SortSpec<ComparisonColumn> = query.sort ?? { by: 'new.retainedBytes', order: 'descending' };
   const cache = orderCache(comparison);
   const key = `${sort.by} ${sort.order} ${query.filter ?? ''}`;
   const listed = listedClasses(comparison);
@@ -157,10 +158,11 @@ export async function comparisonRows(
       kept = found.map((i) => listed[i]!);
     }
     const descending = isDescending(sort);
-    const texts = sort.by === 'name' ? comparison.names : sort.by === 'kind' ? comparison.kinds : null;
-    const indexes = texts
-      ? await orderByText(kept.length, (i) => texts[kept[i]!]!, descending, run)
-      : await orderByNumber(kept.length, sortKey(comparison, sort.by, kept), descending, run);
+    const { names, kinds } = comparison;
+    const indexes =
+      sort.by === 'name' || sort.by === 'kind'
+        ? await orderByText(kept.length, (i) => (sort.by === 'name' ? names : kinds)[kept[i]!]!, descending, run)
+        : await orderByNumber(kept.length, sortKey(comparison, sort.by, kept), descending, run);
     order = indexes.map((i) => kept[i]!);
     cache.set(key, order);
   }

@@ -46,23 +46,31 @@ interface Fold {
   readonly example: number;
   /** The edge is a name the program chose. */
   readonly named: boolean;
+  /** What names below it belong to: a module, a class, a global object. */
+  readonly scope: boolean;
   namedChildren: number;
 }
 
 export function createFolder(heap: Heap): Folder {
-  const folds: Fold[] = [{ parent: -1, edge: '', label: '', example: heap.root, named: false, namedChildren: 0 }];
+  const folds: Fold[] = [{ parent: -1, edge: '', label: '', example: heap.root, named: false, scope: false, namedChildren: 0 }];
   const index = new Map<string, number>();
 
-  const child = (parent: number, edge: string, label: string, example: number, named: boolean): number => {
+  const child = (
+    parent: number,
+    edge: string,
+    label: string,
+    example: number,
+    { named = false, scope = false } = {},
+  ): number => {
     const above = folds[parent]!;
     if (above.edge === edge && above.label === label && parent !== ROOT_FOLD) return parent;
     const key = `${parent}\n${edge}\n${label}`;
     let fold = index.get(key);
     if (fold === undefined) {
-      if (named && above.namedChildren >= MAX_NAMED_CHILDREN) return child(parent, ANY, label, example, false);
+      if (named && above.namedChildren >= MAX_NAMED_CHILDREN) return child(parent, ANY, label, example);
       if (named) above.namedChildren++;
       fold = folds.length;
-      folds.push({ parent, edge, label, example, named, namedChildren: 0 });
+      folds.push({ parent, edge, label, example, named, scope, namedChildren: 0 });
       index.set(key, fold);
     }
     return fold;
@@ -76,7 +84,7 @@ export function createFolder(heap: Heap): Folder {
 
   /** Number of steps of a chain that belong to the holder: up to the last named one above the object. */
   const holderLength = (list: readonly Fold[]): number => {
-    for (let length = list.length - 1; length > 0; length--) if (list[length - 1]!.named) return length;
+    for (let length = list.length - 1; length > 0; length--) if (list[length - 1]!.named || list[length - 1]!.scope) return length;
     return 0;
   };
 
@@ -84,14 +92,18 @@ export function createFolder(heap: Heap): Folder {
     step(fold, source, edge, target) {
       const name = foldedEdge(heap, source, edge, target);
       if (name === null) return passOver(fold, target);
-      return child(fold, name.text, nodeLabel(heap, target), target, name.named);
+      const label = nodeLabel(heap, target);
+      return child(fold, name.text, label, target, { named: name.named, scope: isScopeLabel(heap, label) });
     },
-    unreached: () => child(ROOT_FOLD, '(not reached from a root)', '', heap.root, false),
+    unreached: () => child(ROOT_FOLD, '(not reached from a root)', '', heap.root),
     steps: (fold) => chain(fold).map(({ edge, label }) => ({ edge, node: label })),
     holderText(fold) {
       const list = chain(fold);
-      const named = list.slice(0, holderLength(list)).filter((entry) => entry.named || isScope(entry));
-      const texts = named.map((entry) => (isScope(entry) ? entry.label : `${entry.edge} (${entry.label})`));
+      const texts: string[] = [];
+      for (const entry of list.slice(0, holderLength(list))) {
+        if (entry.named || entry.scope) texts.push(stepText(entry));
+        else if (entry.edge === ANY && texts.length > 0) texts[texts.length - 1] += ANY;
+      }
       if (texts.length === 0) {
         const nearest = list.length > 1 ? list[list.length - 2]! : list[0];
         return nearest ? `${nearest.edge} ${nearest.label}`.trim() : '(root)';
@@ -106,21 +118,29 @@ export function createFolder(heap: Heap): Folder {
     },
   };
 
-  /** A part of the runtime takes the path of what it belongs to, but a named node is a step all the same. */
+  /** A part of the runtime takes the path of what it belongs to; other nodes are a step all the same. */
   function passOver(fold: number, target: number): number {
-    if (heap.nodeKind[target] === heap.kinds.synthetic || isSystemNode(heap, target)) return fold;
+    if (isRuntime(heap, target) || isNamespace(heap, target)) return fold;
     const label = nodeLabel(heap, target);
-    if (isNamespace(heap, target)) return fold;
-    return child(fold, '', label, target, isScopeLabel(label));
+    const scope = isScopeLabel(heap, label) || (fold === ROOT_FOLD && heap.producer !== 'cpython');
+    return child(fold, '', label, target, { scope });
   }
 }
 
-function isScope(entry: Fold): boolean {
-  return entry.edge === '' || isScopeLabel(entry.label);
+function stepText({ edge, label, scope }: Fold): string {
+  if (edge === '' || (scope && /^(module|class) /.test(label))) return label;
+  return label === `${edge}()` ? label : `${edge} (${label})`;
 }
 
-function isScopeLabel(label: string): boolean {
-  return /^(module|class) /.test(label);
+/** Modules and classes of Python are called by their names wherever they are met. */
+function isScopeLabel(heap: Heap, label: string): boolean {
+  return heap.producer === 'cpython' && /^(module|class) /.test(label);
+}
+
+/** Hidden nodes, groups of roots, and V8's own objects such as contexts. */
+function isRuntime(heap: Heap, node: number): boolean {
+  if (isSystemNode(heap, node)) return true;
+  return heap.producer !== 'cpython' && rawNodeName(heap, node, 12).startsWith('system / ');
 }
 
 /** The edge in words, null when it is to be passed over. `named`: the program chose the name. */
@@ -132,7 +152,7 @@ function foldedEdge(heap: Heap, source: number, edge: number, target: number): {
   if (heap.nodeKind[target] === kinds.synthetic) return null;
   const name = edgeName(heap, edge, STEP_CHARS);
   if (kind === kinds.edgeInternal || kind === kinds.edgeHidden || kind === kinds.edgeInvisible) {
-    if (isNumberedEdge(heap, edge) || / \/ part of key \(/.test(name)) return { text: ANY, named: false };
+    if (isNumberedEdge(heap, edge) || /^\d/.test(name)) return isRuntime(heap, target) ? null : { text: ANY, named: false };
     return null;
   }
   if (kind === kinds.edgeElement) return { text: ANY, named: false };
@@ -178,7 +198,7 @@ function nodeLabel(heap: Heap, node: number): string {
   const kind = heap.nodeKind[node]!;
   const { kinds } = heap;
   const name = rawNodeName(heap, node, STEP_CHARS);
-  if (kind === kinds.closure || kind === kinds.synthetic || kind === kinds.code) return name === '' ? '(anonymous)' : name;
-  if (heap.producer === 'cpython' && isScopeLabel(name)) return name;
+  if (kind === kinds.closure) return `${name === '' ? 'anonymous' : name}()`;
+  if (kind === kinds.synthetic || kind === kinds.code || isScopeLabel(heap, name)) return name;
   return className(heap, heap.classOf[node]!, STEP_CHARS);
 }
