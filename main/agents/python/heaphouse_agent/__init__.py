@@ -14,7 +14,7 @@ VERSION = '0.1.0'
 PARTS = ('compat', 'codec', 'static', 'rendezvous', 'httpio', 'websocket', 'wake', 'gcevents',
          'cfuncs', 'memory', 'own', 'sizes', 'naming', 'sink', 'containers', 'instances',
          'internals', 'roots', 'residue', 'walk', 'writer', 'forking', 'snapshot', 'remote',
-         'fields', 'workers', 'domainruntime', 'domainheap', 'domainpython', 'dispatch',
+         'fields', 'workers', 'faults', 'domainruntime', 'domainheap', 'domainpython', 'dispatch',
          'server', 'lifecycle')
 
 

@@ -43,13 +43,7 @@ def gil_enabled():
 def block_signals():
     """Signals belong to the program's threads; ours, and the children it forks, take none."""
     if POSIX:
-        everything = range(1, _signal.NSIG)
-        try:
-            _signal.pthread_sigmask(_signal.SIG_BLOCK, everything)
-        except (ValueError, OSError):
-            wanted = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP, _signal.SIGCHLD,
-                      _signal.SIGALRM, _signal.SIGUSR1, _signal.SIGUSR2)
-            _signal.pthread_sigmask(_signal.SIG_BLOCK, wanted)
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
 
 
 def high_fd(fd):

@@ -1,0 +1,91 @@
+"""A minimal way to call C functions: `_ctypes` without the `ctypes` package around it."""
+try:
+    import _ctypes
+except ImportError:
+    _ctypes = None
+
+available = _ctypes is not None
+
+if available:
+    class _Pointer(_ctypes._SimpleCData):
+        _type_ = 'P'
+
+    class _Long(_ctypes._SimpleCData):
+        _type_ = 'l'
+
+    class _Void(_ctypes.CFuncPtr):
+        _flags_ = _ctypes.FUNCFLAG_CDECL
+        _restype_ = None
+
+    class _Int(_ctypes.CFuncPtr):
+        _flags_ = _ctypes.FUNCFLAG_CDECL
+        _restype_ = _Long
+
+    class _Address(_ctypes.CFuncPtr):
+        _flags_ = _ctypes.FUNCFLAG_CDECL
+        _restype_ = _Pointer
+
+    # Keeps the GIL: for functions that read interpreter structures.
+    class _VoidHeld(_ctypes.CFuncPtr):
+        _flags_ = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_PYTHONAPI
+        _restype_ = None
+
+    class _AddressHeld(_ctypes.CFuncPtr):
+        _flags_ = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_PYTHONAPI
+        _restype_ = _Pointer
+
+    KINDS = {'void': _Void, 'long': _Int, 'pointer': _Address,
+             'void+gil': _VoidHeld, 'pointer+gil': _AddressHeld}
+    Pointer = _Pointer
+    Long = _Long
+
+
+class Structure(object):
+    """A block of memory to hand to C, `words` machine words long, zeroed."""
+
+    def __init__(self, words):
+        from .compat import array
+        self.data = array('L', bytes(8 * words))
+
+    @property
+    def address(self):
+        return self.data.buffer_info()[0]
+
+
+def handle():
+    """The process itself as a library."""
+    return _ctypes.dlopen(None, 0)
+
+
+def function(library, name, kind):
+    # type: (object, str, str) -> object
+    """A C function by name, or None when the process does not have it."""
+    try:
+        address = _ctypes.dlsym(library, name)
+    except OSError:
+        return None
+    return KINDS[kind](address) if address else None
+
+
+def pointer(value):
+    # type: (int) -> object
+    return _Pointer(value)
+
+
+def text_at(address, size):
+    # type: (int, int) -> bytes
+    """`size` bytes at an address that C has just told us."""
+    block = (_Bytes * size).from_address(address)
+    return bytes(memoryview(block).cast('B'))
+
+
+if available:
+    class _Byte(_ctypes._SimpleCData):
+        _type_ = 'B'
+
+    class _Maker(object):
+        def __mul__(self, size):
+            return type(_ctypes.Array)('block', (_ctypes.Array,),
+                                       {'_length_': size, '_type_': _Byte})
+
+    _Bytes = _Maker()

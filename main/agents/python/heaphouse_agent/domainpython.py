@@ -1,0 +1,107 @@
+"""The `Python` domain: what no standard domain of the protocol has a place for."""
+from . import cfuncs, domainheap, forking, gcevents, rendezvous
+from .compat import gil_enabled, os, sys
+from .faults import LATER, PARAMS, SERVER, Fault, param
+
+
+def enable(session, params, number):
+    if 'gc' not in session.enabled:
+        session.enabled.add('gc')
+        session.agent.gc.enable()
+    return {}
+
+
+def disable(session, params, number):
+    if 'gc' in session.enabled:
+        session.enabled.discard('gc')
+        session.agent.gc.disable()
+    return {}
+
+
+def allocator():
+    # type: () -> str
+    """The allocator of small objects: 'pymalloc', 'mimalloc' or 'malloc'."""
+    wanted = os.environ.get('PYTHONMALLOC', '') if not sys.flags.ignore_environment else ''
+    if not sys.getallocatedblocks():
+        return 'malloc'
+    if 'mimalloc' in wanted or not gil_enabled():
+        return 'mimalloc'
+    return 'pymalloc'
+
+
+def get_info(session, params, number):
+    gil = gil_enabled()
+    reason = forking.objection()
+    return {
+        'version': '.'.join([str(n) for n in sys.version_info[:3]]),
+        'versionText': sys.version, 'implementation': sys.implementation.name,
+        'agentVersion': session.agent.version, 'pid': os.getpid(),
+        'executable': sys.executable if type(sys.executable) is str else '',
+        'argv': rendezvous.arguments(), 'allocator': allocator(), 'gilEnabled': gil,
+        'startedBy': session.agent.origin,
+        'capabilities': {
+            'heapSnapshot': {'available': gil} if gil else {
+                'available': False, 'reason': 'free-threaded interpreters are not supported'},
+            'forkedSnapshot': {'available': True} if gil and not reason else {
+                'available': False, 'reason': reason or 'free-threaded interpreter'},
+            'nativeHelper': {'available': False, 'reason': 'not part of this version'},
+            'allocatorStatistics': {'available': cfuncs.available} if cfuncs.available else {
+                'available': False, 'reason': 'this Python was built without _ctypes'},
+            'gcEvents': {'available': True},
+            'evaluate': {'available': True},
+        },
+        'gc': gcevents.settings(),
+    }
+
+
+def get_memory_usage(session, params, number):
+    return session.agent.meter.read()
+
+
+def collect_garbage(session, params, number):
+    generation = param(params, 'generation', int, 2)
+    if not 0 <= generation <= 2:
+        raise Fault(PARAMS, "'generation' must be 0, 1 or 2")
+    return domainheap.collect(session, number, generation, lambda result: result)
+
+
+def write_heap_snapshot(session, params, number):
+    path = param(params, 'path', str, required=True)
+    mode = param(params, 'mode', str, 'auto')
+    if mode not in ('auto', 'fork', 'inProcess'):
+        raise Fault(PARAMS, "'mode' must be auto, fork or inProcess")
+    if not os.path.isabs(path) or '\0' in path:
+        raise Fault(PARAMS, "'path' must be absolute")
+    progress = param(params, 'reportProgress', bool, True)
+    return domainheap.begin_snapshot(session, number, path, mode, progress, lambda result: result)
+
+
+def cancel_heap_snapshot(session, params, number):
+    job = session.agent.job
+    if job is None:
+        raise Fault(SERVER, 'no snapshot is being taken')
+    job.cancel()
+    return {}
+
+
+def detach(session, params, number):
+    """Answers, then leaves: the connection closes when nothing of the agent is left."""
+    agent = session.agent
+    session.answer(number, {})
+
+    def leave():
+        agent.server.running = False
+    agent.post(leave)
+    return LATER
+
+
+METHODS = {
+    'Python.enable': enable,
+    'Python.disable': disable,
+    'Python.getInfo': get_info,
+    'Python.getMemoryUsage': get_memory_usage,
+    'Python.collectGarbage': collect_garbage,
+    'Python.writeHeapSnapshot': write_heap_snapshot,
+    'Python.cancelHeapSnapshot': cancel_heap_snapshot,
+    'Python.detach': detach,
+}

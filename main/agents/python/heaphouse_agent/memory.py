@@ -1,0 +1,130 @@
+"""How much memory this process uses, from its own allocators, in under a millisecond."""
+from . import cfuncs
+from .compat import os, sys
+
+
+class Meter(object):
+    """Reads pymalloc and the C allocator. What a build does not offer is None, with a source."""
+
+    def __init__(self):
+        self.stats = self.open_stream = self.close_stream = self.release = None
+        self.mallinfo = None
+        self.mallinfo_words = 0
+        self.slots = None
+        if cfuncs.available:
+            try:
+                self._find()
+            except Exception:
+                self.stats = self.mallinfo = None
+
+    def _find(self):
+        library = cfuncs.handle()
+        self.stats = cfuncs.function(library, '_PyObject_DebugMallocStats', 'void+gil')
+        self.open_stream = cfuncs.function(library, 'open_memstream', 'pointer+gil')
+        self.close_stream = cfuncs.function(library, 'fclose', 'void+gil')
+        self.release = cfuncs.function(library, 'free', 'void+gil')
+        if not (self.open_stream and self.close_stream and self.release):
+            self.stats = None
+        self.slots = cfuncs.Structure(2)
+        for name in ('mallinfo2',):
+            # struct mallinfo2 is ten size_t and returned through a hidden pointer argument, which
+            # both System V x86-64 and AAPCS64 pass differently; only x86-64 takes it first.
+            if os.uname().machine == 'x86_64':
+                self.mallinfo = cfuncs.function(library, name, 'void')
+                self.mallinfo_words = 10
+
+    def _pymalloc_text(self):
+        # type: () -> str
+        base = self.slots.address
+        stream = self.open_stream(cfuncs.pointer(base), cfuncs.pointer(base + 8))
+        stream = getattr(stream, 'value', stream)
+        if not stream:
+            return ''
+        self.stats(cfuncs.pointer(stream))
+        self.close_stream(cfuncs.pointer(stream))
+        address, size = self.slots.data[0], self.slots.data[1]
+        if not address:
+            return ''
+        try:
+            return cfuncs.text_at(address, size).decode('ascii', 'replace') if size else ''
+        finally:
+            self.release(cfuncs.pointer(address))
+
+    def _native(self):
+        """(bytes in use, bytes obtained) of glibc's malloc, or None."""
+        if self.mallinfo is None:
+            return None
+        block = cfuncs.Structure(self.mallinfo_words)
+        self.mallinfo(cfuncs.pointer(block.address))
+        # arena, ordblks, smblks, hblks, hblkhd, usmblks, fsmblks, uordblks, fordblks, keepcost
+        words = block.data
+        return words[7] + words[4], words[0] + words[4]
+
+    def read(self):
+        # type: () -> dict
+        """The result of Python.getMemoryUsage."""
+        used = total = None
+        source = []
+        if self.stats is not None:
+            used, total = parse_stats(self._pymalloc_text())
+            if used is not None:
+                source.append('pymalloc')
+        native = self._native()
+        if native is not None:
+            source.append('mallinfo2')
+        blocks = sys.getallocatedblocks()
+        if used is None:
+            # No pymalloc (PYTHONMALLOC=malloc, mimalloc, no _ctypes): everything is in the C heap.
+            if native is not None and not blocks:
+                used, total = native
+                native = (0, 0)
+            else:
+                used = total = resident_bytes()
+                source.append('rss')
+        return {
+            'heapUsedBytes': used, 'heapTotalBytes': total,
+            'nativeUsedBytes': None if native is None else native[0],
+            'allocatedBlocks': blocks, 'source': '+'.join(source),
+        }
+
+
+def parse_stats(text):
+    # type: (str) -> tuple
+    """(bytes in allocated blocks, bytes in arenas) from the text of `_debugmallocstats`."""
+    used = total = size = current = None
+    for line in text.splitlines():
+        left, equals, right = line.rpartition('=')
+        if not equals:
+            continue
+        digits = right.replace(',', '').strip()
+        if not digits.isdigit():
+            continue
+        label, value = left.strip().rstrip(' ='), int(digits)
+        if label.endswith('bytes in allocated blocks'):
+            used = value
+        elif 'arenas' in label and 'bytes/arena' in label:
+            total = value
+        elif label.endswith('arenas allocated current'):
+            current = value
+        elif label == 'Allocated Bytes':
+            used = value
+        elif label == 'Bytes Committed':
+            total = value
+    if used is None:
+        return None, None
+    if total is None:
+        total = (current or 0) * (size or 1 << 20)
+    return used, max(total, used)
+
+
+def resident_bytes():
+    # type: () -> int
+    """Resident set in bytes, 0 when the system does not tell."""
+    try:
+        with open('/proc/self/statm', 'rb') as file:
+            return int(file.read().split()[1]) * os.sysconf('SC_PAGE_SIZE')
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+__all__ = ['Meter', 'parse_stats', 'resident_bytes']
