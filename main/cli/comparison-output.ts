@@ -1,4 +1,5 @@
 /** A comparison as text for a terminal, and its gates: shared by `compare` and `record`. */
+import { groupLabel } from '#main/export/holder-text.ts';
 import type { ComparisonReport, ReportClass } from '#main/export/report-model.ts';
 import { formatBytes, formatBytesDelta } from '#shared/format/bytes.ts';
 import { formatCount, formatCountDelta, formatCountOf } from '#shared/format/counts.ts';
@@ -40,7 +41,7 @@ export function comparisonText(report: ComparisonReport, top: number, columns: n
     lines.push('', `${formatCountOf(objects, 'new object')} of ${visibleText(className)}:`);
     for (const group of groups.slice(0, GROUPS)) {
       const retained = group.retainedBytes === null ? '' : `, ${formatBytes(group.retainedBytes)} retained`;
-      lines.push(`${formatCount(group.objects).padStart(12)}  held by ${visibleText(group.holder, 300)}${retained}`);
+      lines.push(`${formatCount(group.objects).padStart(12)}  held by ${visibleText(groupLabel(group, groups), 300)}${retained}`);
     }
   }
   return `${lines.join('\n')}\n`;

@@ -1,6 +1,6 @@
 /**
- * Progress on stderr. On a terminal one line that is rewritten; elsewhere a line when a phase begins and then one every
- * few seconds, so that a CI log stays short.
+ * Progress on stderr. On a terminal one line that is rewritten; elsewhere a line every few seconds, so that a CI log stays
+ * short.
  */
 import type { Writable } from 'node:stream';
 import { formatBytes } from '#shared/format/bytes.ts';
@@ -38,8 +38,7 @@ export function describeProgress(label: string, { phase, done, total, unit }: Pr
 
 export function createProgress(stderr: Writable, options: { terminal: boolean; quiet: boolean; now?: () => number }): CliProgress {
   const { terminal, quiet, now = Date.now } = options;
-  let lastPhase = '';
-  let lastAt = 0;
+  let lastAt = terminal ? 0 : now();
   let shown = false;
   stderr.on('error', () => undefined);
 
@@ -51,18 +50,16 @@ export function createProgress(stderr: Writable, options: { terminal: boolean; q
   return {
     update(label, value) {
       if (quiet) return;
-      const phase = `${label}\n${value.phase}`;
       const elapsed = now() - lastAt;
       if (terminal) {
         if (elapsed < TERMINAL_EVERY_MS) return;
         stderr.write(`\r\u001b[2K${cutText(describeProgress(label, value), LINE_CHARS)}`);
         shown = true;
       } else {
-        // Phases of a small file pass in milliseconds; only what takes its time is worth a line.
-        if (phase === lastPhase ? elapsed < LOG_EVERY_MS : elapsed < LOG_EVERY_MS / 5 && lastPhase !== '') return;
+        // What is done within seconds is worth no line in a log.
+        if (elapsed < LOG_EVERY_MS) return;
         stderr.write(`${describeProgress(label, value)}\n`);
       }
-      lastPhase = phase;
       lastAt = now();
     },
     note(line) {

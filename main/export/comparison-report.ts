@@ -112,7 +112,7 @@ export async function buildComparisonReport(comparison: Comparison, options: Rep
   const holderClasses = options.holderClasses ?? DEFAULT_HOLDER_CLASSES;
   const limit = options.groupsPerClass ?? DEFAULT_GROUPS;
   const rows = (await allComparisonRows(comparison, signal)).sort(compareByGrowth);
-  const totals = await comparisonTotals(comparison, rows);
+  const totals = await comparisonTotals(comparison, rows, signal ? { signal } : {});
 
   const cuts: string[] = [];
   const growing = rows.filter((row) => growthScore(row) > 0 && row.new.objects > 0);

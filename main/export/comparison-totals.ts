@@ -1,6 +1,7 @@
 /** Sums over all classes of a comparison. */
 import { comparisonNodes, type Comparison } from '#main/heap/compare.ts';
 import { retainedBytesOf } from '#main/heap/retained-set.ts';
+import type { RunOptions } from '#main/heap/run.ts';
 import type { ComparisonRow, ComparisonSide } from '#shared/model/heap.ts';
 import { COMPARISON_CELLS, type Amounts } from './report-model.ts';
 
@@ -11,7 +12,7 @@ const zero = () => ({ objects: 0, shallowBytes: 0, retainedBytes: 0 });
  * two classes: for new, dead and survived they are the union of what all those objects retain, for a whole snapshot they
  * are its shallow bytes (everything is retained by the root), and `delta` is the difference of the two snapshots.
  */
-export async function comparisonTotals(comparison: Comparison, rows: readonly ComparisonRow[]): Promise<Amounts> {
+export async function comparisonTotals(comparison: Comparison, rows: readonly ComparisonRow[], run: RunOptions = {}): Promise<Amounts> {
   const totals = { base: zero(), compared: zero(), new: zero(), dead: zero(), survived: zero(), delta: zero() };
   for (const row of rows) {
     for (const cell of COMPARISON_CELLS) {
@@ -23,12 +24,17 @@ export async function comparisonTotals(comparison: Comparison, rows: readonly Co
   totals.compared.retainedBytes = totals.compared.shallowBytes;
   totals.delta.retainedBytes = totals.delta.shallowBytes;
   for (const side of ['new', 'dead', 'survived'] as const) {
-    totals[side].retainedBytes = await unionBytes(comparison, rows, side);
+    totals[side].retainedBytes = await unionBytes(comparison, rows, side, run);
   }
   return totals;
 }
 
-async function unionBytes(comparison: Comparison, rows: readonly ComparisonRow[], side: ComparisonSide): Promise<number> {
+async function unionBytes(
+  comparison: Comparison,
+  rows: readonly ComparisonRow[],
+  side: ComparisonSide,
+  run: RunOptions,
+): Promise<number> {
   const filled = rows.filter((row) => row[side].objects > 0);
   const sets = filled.map((row) => comparisonNodes(comparison, row.classIndex, side));
   const heap = sets[0]?.heap;
@@ -39,5 +45,5 @@ async function unionBytes(comparison: Comparison, rows: readonly ComparisonRow[]
     all.set(ordinals, offset);
     offset += ordinals.length;
   }
-  return retainedBytesOf(heap, all);
+  return retainedBytesOf(heap, all, run);
 }

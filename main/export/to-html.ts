@@ -7,6 +7,7 @@ import { formatCount, formatCountDelta, formatCountOf } from '#shared/format/cou
 import { escapeHtml } from '#shared/format/html.ts';
 import { visibleText } from '#shared/format/visible-text.ts';
 import type { Amount } from '#shared/model/heap.ts';
+import { groupLabel } from './holder-text.ts';
 import { REPORT_CSP, REPORT_SCRIPT, REPORT_STYLE } from './html-assets.ts';
 import { COMPARISON_CELLS, type ComparisonReport, type ReportClass, type ReportHolderGroup, type ReportHolders, type ReportSnapshot } from './report-model.ts';
 
@@ -101,20 +102,20 @@ ${total('new: in compared only', totals.new)}${total('dead: in base only', total
 }
 
 function holderSection(entry: ReportHolders): string {
-  const groups = entry.groups.map((group) => holderGroup(group, entry.objects)).join('');
+  const groups = entry.groups.map((group) => holderGroup(group, entry)).join('');
   return `<section class="holder"><h3><code>${text(entry.className)}</code></h3>
 <p class="note">${formatCountOf(entry.objects, 'new object')}${entry.groups.length === 0 ? '; nothing the program can reach holds them' : ''}</p>
 ${groups}</section>
 `;
 }
 
-function holderGroup(group: ReportHolderGroup, all: number): string {
-  const share = all > 0 ? Math.max(0, Math.min(1, group.objects / all)) : 0;
+function holderGroup(group: ReportHolderGroup, entry: ReportHolders): string {
+  const share = entry.objects > 0 ? Math.max(0, Math.min(1, group.objects / entry.objects)) : 0;
   const steps = group.steps
     .map(({ edge, node }) => `<li>${edge ? `<span class="edge">${text(edge, 120)}</span> ` : ''}<code>${text(node, 160)}</code></li>`)
     .join('');
   const retained = group.retainedBytes === null ? '' : `, ${formatBytes(group.retainedBytes)} retained`;
-  return `<details><summary><strong>${formatCount(group.objects)}</strong> held by <code>${text(group.holder)}</code>${retained}
+  return `<details><summary><strong>${formatCount(group.objects)}</strong> held by <code>${text(groupLabel(group, entry.groups))}</code>${retained}
 <svg class="bar" viewBox="0 0 160 6" role="img" aria-label="${Math.round(share * 100)} percent"><rect width="160" height="6"/><rect width="${(share * 160).toFixed(1)}" height="6"/></svg></summary>
 <ol class="path">${steps}</ol>
 <p class="note">Own size ${formatBytesExact(group.shallowBytes)}. Example: <code>${text(group.example.name)}</code> @${group.example.id}</p></details>

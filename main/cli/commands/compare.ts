@@ -36,6 +36,6 @@ export async function runCompare(invocation: CompareInvocation, context: Command
     const bytes = await writeFileAtomic(resolve(context.io.cwd, out), rendered.parts, context.signal);
     context.progress.note(`${out}: ${formatBytes(bytes)}`);
   }
-  if (format === 'html' || format === 'csv') for (const cut of rendered.cuts) context.progress.note(`left out: ${cut}`);
+  if (format === 'html') for (const cut of rendered.cuts) context.progress.note(`left out: ${cut}`);
   return checkGates(report, invocation.failOn, context);
 }

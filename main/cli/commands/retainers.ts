@@ -4,6 +4,7 @@ import type { Heap } from '#main/heap/heap.ts';
 import { holdersOf } from '#main/heap/holders.ts';
 import { nodeSetRows } from '#main/heap/nodes.ts';
 import { pathsToRoot } from '#main/heap/paths.ts';
+import { groupLabel } from '#main/export/holder-text.ts';
 import { jsonDocument } from '#main/export/to-json.ts';
 import { toHeaphouseError } from '#main/hosts/analysis/heap-errors.ts';
 import { formatBytes } from '#shared/format/bytes.ts';
@@ -18,6 +19,8 @@ import { loadHeap } from '../load-heap.ts';
 
 const HOLDER_GROUPS = 10;
 const SUGGESTIONS = 5;
+/** V8's root has no name. */
+const ROOT_NAME = '(root)';
 
 interface PathStepText {
   edge: string;
@@ -57,7 +60,7 @@ export async function runRetainers(invocation: RetainersInvocation, context: Com
         name: row.name,
         shallowBytes: row.shallowBytes,
         retainedBytes: row.retainedBytes,
-        paths: paths.map(({ steps }) => steps.map(({ edgeName, node }) => ({ edge: edgeName, node: node.name, id: node.id }))),
+        paths: paths.map(({ steps }) => steps.map(({ edgeName, node }) => ({ edge: edgeName, node: node.name || ROOT_NAME, id: node.id }))),
         pathsComplete: complete,
       });
     }
@@ -127,7 +130,7 @@ function toText(classNames: string[], count: number, holders: readonly HolderGro
   const lines = [`${formatCountOf(count, 'object')} of ${classNames.map((name) => visibleText(name)).join(', ')}`, ''];
   for (const group of holders) {
     const retained = group.retainedBytes === null ? '' : `, ${formatBytes(group.retainedBytes)} retained`;
-    lines.push(`${formatCount(group.objects).padStart(12)}  held by ${visibleText(group.holder, 300)}${retained}`);
+    lines.push(`${formatCount(group.objects).padStart(12)}  held by ${visibleText(groupLabel(group, holders), 300)}${retained}`);
   }
   for (const object of objects) {
     lines.push('', `${visibleText(object.name)} @${object.id}  ${formatBytes(object.retainedBytes)} retained`);
