@@ -220,16 +220,15 @@ export function createCaptureSession(): CaptureSession {
     if (busy) throw new HeaphouseError('busy', 'The target is busy with a snapshot or a collection.');
     const at = Date.now();
     const startedAt = performance.now();
-    const before = await adapter.readHeap();
-    const collecting = adapter.collectGarbage();
+    // Asked together: the target answers in order, without running its program in between.
+    const asked = Promise.all([adapter.readHeap(), adapter.collectGarbage(), adapter.readHeap()]);
     markBusy(
-      collecting.then(
+      asked.then(
         () => undefined,
         () => undefined,
       ),
     );
-    const figures = await collecting;
-    const after = await adapter.readHeap();
+    const [before, figures, after] = await asked;
     const bytes = before?.heapUsedBytes != null && after?.heapUsedBytes != null ? before.heapUsedBytes - after.heapUsedBytes : null;
     return {
       ...figures,

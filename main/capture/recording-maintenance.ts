@@ -1,12 +1,13 @@
 /** Keeps a recording within its bounds while it runs, the file and the copy in memory alike (see recording-policy). */
 import type { Dispose } from '#shared/rpc/channel.ts';
 import type { Recording } from '../storage/recording.ts';
-import { MAINTAIN_EVERY_MS, MAX_RECORDING_BYTES, nextThinSlice, oversizeSlice, type ThinSlice } from '../storage/recording-policy.ts';
+import { HARD_LIMIT_BYTES, MAINTAIN_EVERY_MS, MAX_RECORDING_BYTES, nextThinSlice, oversizeSlice, type ThinSlice } from '../storage/recording-policy.ts';
 import type { TimelineStore } from './timeline-store.ts';
 
 const THINNED_BEFORE = 'thinnedBefore';
 
 export function startRecordingMaintenance(recording: Recording, store: TimelineStore): Dispose {
+  recording.limitBytes(HARD_LIMIT_BYTES);
   const timer = setInterval(() => maintain(recording, store, Date.now()), MAINTAIN_EVERY_MS);
   timer.unref();
   return () => clearInterval(timer);

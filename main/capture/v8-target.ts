@@ -31,7 +31,8 @@ export async function openV8Target(target: OpenTarget, asked: CaptureTarget, lis
     };
     const needsRss = asked.pid === null;
     if (!observer || (figures.externalBytes !== null && !needsRss)) return figures;
-    return (await observer.read(needsRss)) ?? figures;
+    const read = await observer.read(needsRss);
+    return { ...figures, externalBytes: read?.externalBytes ?? figures.externalBytes, rssBytes: read?.rssBytes ?? null };
   }
 
   return {

@@ -36,6 +36,8 @@ export interface Recording {
   thin(fromAt: number, toAt: number, stepMs: number): void;
   /** Bytes in use in the file. */
   sizeBytes(): number;
+  /** The file fails as on a full disk beyond so many bytes. */
+  limitBytes(bytes: number): void;
   getMeta(key: string): string | null;
   setMeta(key: string, value: string): void;
   close(): void;
@@ -106,6 +108,10 @@ export function openRecording(dir: string, { restore, onProblem = () => undefine
         .prepare('SELECT (p.page_count - f.freelist_count) * s.page_size AS bytes FROM pragma_page_count p, pragma_freelist_count f, pragma_page_size s')
         .get();
       return Number(row?.['bytes'] ?? 0);
+    },
+    limitBytes(bytes) {
+      const pageBytes = Number(database.prepare('PRAGMA page_size').get()?.['page_size'] ?? 4_096);
+      database.exec(`PRAGMA max_page_count = ${Math.trunc(bytes / pageBytes)}`);
     },
     getMeta(key) {
       const value = database.prepare('SELECT value FROM meta WHERE key = ?').get(key)?.['value'];

@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest';
+import { readReport } from '#main/capture/gc-recorder.ts';
+import { readGcEvent } from '#main/capture/python-target.ts';
+
+const plain = (_now: number, start: number) => start;
+
+describe('reports of the V8 observer', () => {
+  it('reads kinds, starts and pauses', () => {
+    const events = readReport('[100,1,10,2.5,4,20,30]', plain);
+    expect(events).toEqual([
+      { at: 10, pauseMs: 2.5, kind: 'scavenge', generation: 0, collected: null, uncollectable: null },
+      { at: 20, pauseMs: 30, kind: 'mark-sweep-compact', generation: 2, collected: null, uncollectable: null },
+    ]);
+  });
+
+  it('names kinds it does not know', () => {
+    expect(readReport('[1,64,1,1]', plain)[0].kind).toBe('V8 type 64');
+  });
+
+  it.each(['', 'no json', '{}', '[]', 'null', '["x",1,2,3]', '[1,"a",2,3]', '[1,1,-5,3]', '[1,1,5,-3]', '[1,1,5]', '[1,1,5,1e300]', '[1,[1],{},null]'])(
+    'gives nothing for %s',
+    (payload) => expect(readReport(payload, plain)).toEqual([]),
+  );
+});
+
+describe('events of the Python agent', () => {
+  it('reads generation, start, pause and what was found', () => {
+    expect(readGcEvent({ generation: 2, startedAt: 5, pauseMs: 1.5, collected: 7, uncollectable: 0 })).toEqual({
+      at: 5,
+      pauseMs: 1.5,
+      kind: 'generation 2',
+      generation: 2,
+      collected: 7,
+      uncollectable: 0,
+    });
+  });
+
+  it.each([null, {}, { generation: 77, startedAt: 1, pauseMs: 1 }, { generation: 1, startedAt: 'x', pauseMs: 1 }, { generation: 1, startedAt: 1, pauseMs: -1 }])(
+    'gives nothing for %j',
+    (params) => expect(readGcEvent(params)).toBeNull(),
+  );
+});
