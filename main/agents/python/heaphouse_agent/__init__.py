@@ -12,9 +12,9 @@ VERSION = '0.1.0'
 
 # In the order they may import each other: the path-free loader runs them one by one.
 PARTS = ('compat', 'codec', 'static', 'rendezvous', 'httpio', 'websocket', 'wake', 'gcevents',
-         'cfuncs', 'memory', 'own', 'sizes', 'naming', 'sink', 'containers', 'instances',
-         'internals', 'roots', 'residue', 'walk', 'writer', 'forking', 'snapshot', 'remote',
-         'fields', 'workers', 'faults', 'domainruntime', 'domainheap', 'domainpython', 'dispatch',
+         'cfuncs', 'memory', 'own', 'workers', 'sizes', 'naming', 'sink', 'containers',
+         'instances', 'internals', 'roots', 'walk', 'residue', 'writer', 'forking', 'snapshot',
+         'fields', 'remote', 'faults', 'domainruntime', 'domainheap', 'domainpython', 'dispatch',
          'server', 'lifecycle')
 
 

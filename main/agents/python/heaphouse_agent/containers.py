@@ -65,22 +65,22 @@ def make(sink):
     def entries(keys, values):
         """Value edges by key, and a `(key)` edge to every key object."""
         for key, value in zip(keys, values):
-            kind = type(key)
-            edge = PROPERTY
-            if kind is str:
-                name = named(key)
-                if name is None:
-                    name = intern(key)
-            elif kind is int and 0 <= key <= 0x7FFFFFFF:
-                edge, name = ELEMENT, key
-            else:
-                name = intern(edge_key(key))
             address = id(value)
             target = get(address)
             if target is None and address not in own:
                 target = index[address] = (base + len(objects)) * stride
                 push(value)
             if target is not None:
+                kind = type(key)
+                edge = PROPERTY
+                if kind is str:
+                    name = named(key)
+                    if name is None:
+                        name = intern(key)
+                elif kind is int and 0 <= key <= 0x7FFFFFFF:
+                    edge, name = ELEMENT, key
+                else:
+                    name = intern(edge_key(key))
                 add_to(target)
                 add_name(name)
                 add_type(edge)
@@ -113,18 +113,18 @@ def make(sink):
     def attributes(keys, values):
         """Entries of a namespace shown on its owner: keys only where nothing else holds them."""
         for key, value in zip(keys, values):
-            if type(key) is str:
-                name = named(key)
-                if name is None:
-                    name = intern(key)
-            else:
-                name = intern(edge_key(key))
             address = id(value)
             target = get(address)
             if target is None and address not in own:
                 target = index[address] = (base + len(objects)) * stride
                 push(value)
             if target is not None:
+                if type(key) is str:
+                    name = named(key)
+                    if name is None:
+                        name = intern(key)
+                else:
+                    name = intern(edge_key(key))
                 add_to(target)
                 add_name(name)
                 add_type(PROPERTY)

@@ -2,7 +2,7 @@
 references and the few C types that do not tell the collector what they hold."""
 from .compat import gc, os, sys
 from .naming import CONTEXT, INTERNAL, PROPERTY, WEAK
-from .static import (Function, Module, is_heap_type, type_base, type_bases, type_mro,
+from .static import (Builtin, Function, Module, is_heap_type, type_base, type_bases, type_mro,
                      type_namespace)
 
 referents = gc.get_referents
@@ -73,7 +73,7 @@ def make(sink):
         '__doc__', '__module__') if n in Function.__dict__]
     sid = {n: names(n) for n in (
         '__dict__', '__mro__', '__bases__', '__base__', '__class__', '__closure__',
-        '__annotations__', 'cell_contents', 'referent', '__callback__', 'local', 'gi_code',
+        '__annotations__', '__self__', 'cell_contents', 'referent', '__callback__', 'local', 'gi_code',
         '__name__', '__qualname__', 'start', 'stop', 'step', 'base', 'dtype')}
 
     def name_rest(refs, known):
@@ -102,7 +102,9 @@ def make(sink):
             found = known.pop(id(child), None)
             if found is not None:
                 link(found[0], found[1], child)
-            elif type(child) is dict and child:
+            elif type(child) is tuple and closure is not child:
+                link(INTERNAL, sid['__annotations__'], child)  # 3.11+: not yet made into a dict
+            elif type(child) is dict:
                 # `__dict__` or the annotations: the getters would create what is missing.
                 variables = code.co_varnames
                 is_dict = False
@@ -127,6 +129,8 @@ def make(sink):
                 link(INTERNAL, names(name), value)
 
     def on_type(o):
+        if id(o) in sink.plans:  # the walk's own note on this type holds a reference
+            sink.extra[id(o)] = sink.extra.get(id(o), 0) + 1
         known = {}
         mro = type_mro(o)
         if type(mro) is not tuple:
@@ -225,6 +229,11 @@ def make(sink):
                 known.setdefault(id(value), (CONTEXT, names(name)))
         name_rest(referents(o), known)
 
+    def on_builtin(o):
+        holder = o.__self__
+        name_rest(referents(o), {} if holder is None else {
+            id(holder): (INTERNAL, sid['__self__'])})
+
     def on_slice(o):
         for name in ('start', 'stop', 'step'):
             link(PROPERTY, sid[name], getattr(o, name))
@@ -255,7 +264,7 @@ def make(sink):
     sink.on_type = on_type
     return {
         id(Function): on_function, id(Code): on_code, id(type): on_type, id(Cell): on_cell,
-        id(Reference): on_reference, id(Frame): on_frame, id(slice): on_slice,
+        id(Builtin): on_builtin, id(Reference): on_reference, id(Frame): on_frame, id(slice): on_slice,
         id(range): on_slice, id(Module): sink.module,
         id(Generator): suspended('gi_frame', 'gi_code', 'gi_running'),
         id(Coroutine): suspended('cr_frame', 'cr_code', 'cr_running'),

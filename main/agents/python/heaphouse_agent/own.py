@@ -10,7 +10,7 @@ from .static import (MISSING, Function, class_name, is_heap_type, lookup, module
                      shadows_instance)
 
 PACKAGE = __name__.partition('.')[0]
-threads = set()  # identifiers of the agent's threads
+threads = {}  # identifier of each of the agent's threads -> what its start arguments are kept in
 extra = []  # functions handed to the interpreter: callbacks and fork hooks
 
 
@@ -70,22 +70,25 @@ def seeds():
     """Where the agent's own graph starts: its modules and the variables of its threads' frames."""
     found = [module for _, module in modules()]
     found.extend(extra)
+    here = sys._getframe()  # not followed: it would hold `found`, and that itself
     for ident, frame in sys._current_frames().items():
         if ident in threads:
             while frame is not None:
-                found.append(frame)
-                found.extend(frame.f_locals.values())
+                if frame is not here:
+                    found.append(frame)
+                    found.extend(frame.f_locals.values())
                 frame = frame.f_back
+    del here, frame
     return found
 
 
 def swallow(start, index, own):
     # type: (list, dict, set) -> None
     """Adds to `own` everything `start` leads to that the program does not reach."""
-    stack = []
+    stack, visited = [], set()
     for o in start:
-        if id(o) not in index:
-            own.add(id(o))
+        if id(o) not in index and id(o) not in visited:
+            visited.add(id(o))
             stack.append(o)
     referents = gc.get_referents
     frame_type = type(sys._getframe())
@@ -95,6 +98,7 @@ def swallow(start, index, own):
             continue
         for child in referents(o):
             address = id(child)
-            if address not in index and address not in own:
-                own.add(address)
+            if address not in index and address not in visited:
+                visited.add(address)
                 stack.append(child)
+    own.update(visited)

@@ -70,6 +70,13 @@ class Roots(object):
             self.threads.append(copy)
         del frames, frame
 
+    def dispose(self):
+        """Lets go of everything: frames of our own among it hold this object in turn."""
+        self.modules, self.own_frames = [], []
+        for thread in self.threads:
+            thread.frames = []
+        self.threads = []
+
     def held(self):
         # type: () -> dict
         """Address -> references these copies add to an object's count."""

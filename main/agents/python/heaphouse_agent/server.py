@@ -107,7 +107,10 @@ class Connection(object):
                 return
             data = rest
         try:
-            for opcode, payload in self.decoder.feed(data):
+            # No `for`: its iterator would be an object of ours on the stack during a snapshot.
+            messages = self.decoder.feed(data)
+            while messages:
+                opcode, payload = messages.pop(0)
                 self.on_message(opcode, payload)
                 if self.gone or self.closing:
                     return
@@ -234,7 +237,9 @@ class Server(object):
         """Serves until `running` is cleared. Every descriptor is checked to still be ours."""
         listener_fd = self.listener.fileno()
         while self.running:
-            for fd, events in self.poll.poll():
+            ready = self.poll.poll()
+            while ready:  # no `for`, see Connection.on_data
+                fd, events = ready.pop(0)
                 if fd == self.waker.read_fd:
                     if events & select.POLLNVAL or not same(fd, self.waker.identity):
                         return

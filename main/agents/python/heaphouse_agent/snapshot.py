@@ -17,32 +17,40 @@ def _version():
     return '.'.join([str(n) for n in sys.version_info[:3]])
 
 
-def produce(plan, sink, tick):
-    """Walks and writes; the same in a copy and in the living process. Returns the counts."""
-    start = array('Q', map(id, gc.get_objects()))
-    may_touch = plan['mode'] == 'fork'
-    known_dicts = None
-    if may_touch and sys.version_info[:2] == (3, 13):
-        known_dicts = set([id(o) for o in gc.get_objects() if type(o) is dict])
-    roots, marks = plan['roots'], plan['marks']
-    blocks = sys.getallocatedblocks()
-    estimate = blocks - blocks // 8
-
+def _scaled(tick, estimate):
+    """Progress of the two halves, walking and writing, as one count."""
     def walked(done, known):
         tick(done, 2 * max(known, estimate))
 
     def written(done, known):
         tick(known + done, 2 * known)
+    return walked, written
 
+
+def produce(plan, sink, tick):
+    """Walks and writes; the same in a copy and in the living process. Returns the counts.
+
+    Has no cell variables: cells of a running frame could not be told from the program's.
+    """
+    roots, marks = plan['roots'], plan['marks']
+    blocks = sys.getallocatedblocks()
+    walked, written = _scaled(tick, blocks - blocks // 8)
+    seeds = plan['seeds'] + own.seeds()
+    start = array('Q', map(id, gc.get_objects()))
+    may_touch = plan['mode'] == 'fork'
+    known_dicts = None
+    if may_touch and sys.version_info[:2] == (3, 13):
+        known_dicts = set([id(o) for o in gc.get_objects() if type(o) is dict])
     walk = Walk(roots.count(), marks, may_touch, known_dicts)
     try:
         nodes = roots.lay(walk.sink)
         walk.run(walked)
-        own.swallow(plan['seeds'], walk.sink.index, marks)
+        own.swallow(seeds, walk.sink.index, marks)
         residue.attach(walk, nodes, start, roots.held(), walked)
         return writer.write(walk, nodes, plan['header'], plan['granules'], sink, written)
     finally:
         walk.dispose()
+        roots.dispose()
 
 
 class Job(object):
@@ -112,6 +120,7 @@ class Job(object):
             forking.live_as_copy(write_fd, self.file_fd, self.path,
                                  lambda send: self._work(plan, send))
         self.pause_ms = monotonic_ms() - began
+        plan['roots'].dispose()
         plan.clear()
         self.pid = pid
         os.close(write_fd)

@@ -33,6 +33,8 @@ class Sink(object):
         self.folded = set()  # dicts whose entries are shown on their owner
         self.e_type, self.e_name, self.e_to = bytearray(), array('I'), array('I')
         self.pending = []  # (edge position, weak referent)
+        self.n_refs = array('Q')  # reference counts, in node order
+        self.extra = {}  # address -> references the walk itself held when the count was read
         self.link = self._linker()
 
     def _linker(self):
@@ -53,8 +55,12 @@ class Sink(object):
         return link
 
     def later(self, edge, name, child):
-        if id(child) not in self.own:
+        address = id(child)
+        if address not in self.own:
             self.pending.append((len(self.e_to), child))
+            target = self.index.get(address)
+            if target is None or target // STRIDE - self.base >= len(self.n_refs):
+                self.extra[address] = self.extra.get(address, 0) + 1
             self.e_to.append(0)
             self.e_name.append(name)
             self.e_type.append(edge)
@@ -75,10 +81,12 @@ class Walk(object):
     def __init__(self, first, own, may_touch, known_dicts=None):
         self.sink = Sink(first, own, may_touch, known_dicts)
         self.n_plan, self.n_name, self.n_edges = array('I'), array('I'), array('I')
-        self.n_size, self.n_refs = array('Q'), array('Q')
+        self.n_size = array('Q')
         self.plan_type, self.plan_class = [], []  # node type and class name of each plan
         self.plans = {}  # address of a type -> (number, name, size, edges); keeps the type
         sink = self.sink
+        sink.plans = self.plans
+        self.n_refs = sink.n_refs
         self.handlers = containers.make(sink)
         self.edges_for = instances.make(sink)
         self.handlers.update(internals.make(sink))
@@ -217,10 +225,8 @@ class Walk(object):
         extra: address -> references held by roots and frame copies.
         """
         index, base, refs = self.sink.index, self.sink.base, self.n_refs
-        for address in self.plans:
-            extra[address] = extra.get(address, 0) + 1
-        for _, referent in self.sink.pending:
-            extra[id(referent)] = extra.get(id(referent), 0) + 1
+        for address, count in self.sink.extra.items():
+            extra[address] = extra.get(address, 0) + count
         for address, count in extra.items():
             place = index.get(address)
             if place is not None and place // STRIDE >= base:
