@@ -6,7 +6,8 @@ import vueParser from 'vue-eslint-parser';
 const only = (files, patterns) => ({ files, rules: { 'no-restricted-imports': ['error', { patterns }] } });
 const forbid = (group, message) => ({ group, message });
 
-const noElectron = forbid(['electron', 'electron/*'], 'Only main/electron may import electron.');
+// As an expression: a group pattern would match every path with a folder of that name.
+const noElectron = { regex: '^electron(/|$)', message: 'Only main/electron may import electron.' };
 const noSpectron = forbid(['spectron', 'webdriverio'], 'Only test/e2e/driver may import spectron.');
 const noNode = forbid(['node:*'], 'This layer runs in the browser or everywhere: no Node.js modules.');
 const noMain = forbid(['#main/*'], 'This layer may not reach into main.');

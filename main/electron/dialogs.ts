@@ -33,7 +33,6 @@ export function openDialogOptions(what: OpenWhat, defaultPath: string): OpenDial
 /** A suggested name comes from a title that a target may have given itself: no folders, no control or reserved characters. */
 export function safeFileName(suggested: string): string {
   const name = basename(suggested.replace(/\\/g, '/'))
-    // eslint-disable-next-line no-control-regex -- control characters are what is taken out
     .replace(/[\u0000-\u001f\u007f<>:"/\\|?*\u202a-\u202e\u2066-\u2069]/g, '_')
     .replace(/^\.+/, '_')
     .replace(/[. ]+$/, '')

@@ -9,6 +9,7 @@ import { HOST_HEAP_MB, type HostExit, type StartHost } from '#main/workbench/hos
 import { portChannel } from './port-channel.ts';
 
 const STDERR_TAIL_CHARS = 4_000;
+const STDERR_WAIT_MS = 200;
 const DEFAULT_GRACE_MS = 3_000;
 
 /** Environment variables that steer a Node process and are meant for the user's programs, not for our workers. */
@@ -51,13 +52,22 @@ export function createUtilityStartHost({ fork, createMessageChannel, entry = hos
       // V8 gave up, nearly always for want of heap. The report is a diagnostic of many kilobytes; its end says least.
       fatal = `${type} at ${location}\n${report}`.slice(0, STDERR_TAIL_CHARS);
     });
+    const stderrRead = new Promise<void>((resolve) => {
+      if (!stderr) resolve();
+      else for (const event of ['end', 'close', 'error']) stderr.once(event, () => resolve());
+    });
     child.on('exit', (code) => {
+      channel.close(`the ${kind} host ended`);
+      // The pipe may still hold the reason; it is not waited for long, a grandchild could keep it open.
+      const late = new Promise<void>((resolve) => setTimeout(resolve, STDERR_WAIT_MS));
+      void Promise.race([stderrRead, late]).then(() => ended(code));
+    });
+    function ended(code: number): void {
       if (exit) return;
       exit = { code, signal: null, stderrTail: fatal || stderrTail };
-      channel.close(`the ${kind} host ended`);
       for (const listener of [...exitListeners]) listener(exit);
       exitListeners.clear();
-    });
+    }
 
     function kill(): void {
       if (exit) return;

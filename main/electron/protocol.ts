@@ -3,7 +3,7 @@
  * so a path that escapes the folder would be the only way out; it is refused after every kind of decoding.
  */
 import { readFile } from 'node:fs/promises';
-import { extname, isAbsolute, join, normalize, relative, sep } from 'node:path';
+import { extname, isAbsolute, join, relative, sep } from 'node:path';
 import type { CustomScheme } from 'electron';
 import { contentSecurityPolicy } from '#shared/model/csp.ts';
 import { APP_SCHEME, isOwnUrl } from './origin.ts';
@@ -36,8 +36,8 @@ export function fileForUrl(rootDir: string, url: string): string | null {
     return null;
   }
   // A second layer of escapes, a backslash or a NUL has no place in the names of our own build.
-  if (/[\0\\%:]/.test(path)) return null;
-  const file = join(rootDir, normalize(path === '/' || path === '' ? '/index.html' : path));
+  if (/[\0\\%:]/.test(path) || path.split('/').includes('..')) return null;
+  const file = join(rootDir, path === '/' || path === '' ? 'index.html' : path);
   const inside = relative(rootDir, file);
   return inside === '' || inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside) ? null : file;
 }

@@ -2,7 +2,7 @@
 import { copyFile, realpath } from 'node:fs/promises';
 import { isAbsolute, relative, sep } from 'node:path';
 import type { App, BaseWindow, Dialog, ProcessMetric } from 'electron';
-import { shellContract, type OpenRequest, type ShellInfo } from '#shared/contracts/shell.ts';
+import type { OpenRequest, ShellInfo, shellContract } from '#shared/contracts/shell.ts';
 import type { Dispose } from '#shared/rpc/channel.ts';
 import type { ServiceHandlers } from '#shared/rpc/define-service.ts';
 import { HeaphouseError } from '#shared/rpc/errors.ts';
@@ -61,7 +61,7 @@ export function shellInfo({ app, sessionsDir, cwd }: Pick<ShellServiceParts, 'ap
       { name: 'V8', version: v8 },
       { name: 'System', version: `${process.platform} ${process.arch}` },
     ],
-    platform: process.platform,
+    platform: `${process.platform} ${process.arch}`,
     cwd,
     sessionsDir,
     nativeDialogs: true,

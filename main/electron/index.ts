@@ -1,0 +1,154 @@
+/** Entry of the desktop host: lock, arguments, ready, compose. What each part does stands in its own file. */
+import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  app, BrowserWindow, clipboard, crashReporter, dialog, ipcMain, Menu, MessageChannelMain, nativeTheme, protocol, session, shell, utilityProcess,
+} from 'electron';
+import { shellContract, type OpenRequest } from '#shared/contracts/shell.ts';
+import { processIo } from '#main/cli/cli-io.ts';
+import type { OpenInvocation } from '#main/cli/invocation.ts';
+import { runCli } from '#main/cli/main.ts';
+import { parseArgv } from '#main/cli/parse-argv.ts';
+import { defaultSessionsDir } from '#main/storage/app-folders.ts';
+import { EXPORTS_DIR } from '#main/storage/session-file.ts';
+import { appRoot, pythonAgentDir, rendererDir } from '#main/workbench/app-root.ts';
+import { openAsAsked } from '#main/workbench/open-as-asked.ts';
+import { createWorkbench } from '#main/workbench/workbench.ts';
+import { showAbout } from './about.ts';
+import { carryOut, showError } from './carry-out.ts';
+import { startCrashReporter, watchPage } from './crash.ts';
+import { createUtilityStartHost } from './host-process.ts';
+import { menuTemplate } from './menu.ts';
+import { applicationArguments, filesRequest, planOfSecondInstance } from './open-requests.ts';
+import { APP_SCHEME, APP_URL } from './origin.ts';
+import { openPortDesk } from './port-channel.ts';
+import { APP_SCHEME_PRIVILEGES, createAppHandler } from './protocol.ts';
+import { rememberFiles } from './recent.ts';
+import { guardContents, guardSession } from './security.ts';
+import { createMailbox, createShellService, shellInfo } from './shell-service.ts';
+import { backgroundFor, followTheme } from './theme.ts';
+import { windowOptions } from './window.ts';
+
+const QUIT_LIMIT_MS = 10_000;
+const log = (line: string) => process.stderr.write(`${line}\n`);
+
+const cwd = process.cwd();
+const args = applicationArguments(process.argv, app.isPackaged);
+const parsed = parseArgv(args);
+const openRequests = createMailbox<OpenRequest>();
+const commands = createMailbox<string>();
+
+startCrashReporter(crashReporter);
+app.enableSandbox();
+protocol.registerSchemesAsPrivileged([APP_SCHEME_PRIVILEGES]);
+app.on('web-contents-created', (_event, contents) => guardContents(contents, log));
+// Before ready: macOS sends the file of a double click early.
+app.on('open-file', (event, path) => {
+  event.preventDefault();
+  for (const request of filesRequest([path], cwd)) openRequests.post(request);
+});
+
+if (!parsed.ok || parsed.invocation.command !== 'open') app.exit(await runCli(args, processIo()));
+else if (!app.requestSingleInstanceLock({ args, cwd })) app.exit(0);
+else void app.whenReady().then(() => start(parsed.invocation as OpenInvocation));
+
+async function start(invocation: OpenInvocation): Promise<void> {
+  if (!existsSync(join(rendererDir, 'index.html'))) {
+    dialog.showErrorBox('Heaphouse', 'The pages of the workbench have not been built. Run: npm run build');
+    app.exit(3);
+    return;
+  }
+  const sessionsDir = defaultSessionsDir();
+  const workbench = createWorkbench({
+    sessionsDir,
+    cwd,
+    startHost: createUtilityStartHost({ fork: (...fork) => utilityProcess.fork(...fork), createMessageChannel: () => new MessageChannelMain() }),
+    agentDir: pythonAgentDir(process.resourcesPath),
+    log,
+  });
+  let window: BrowserWindow | null = null;
+  const currentWindow = () => (window && !window.isDestroyed() ? window : null);
+  const parts = { dialog, window: currentWindow };
+
+  workbench.server.provide(
+    shellContract,
+    createShellService({
+      ...parts,
+      app,
+      sessionsDir,
+      cwd,
+      exportable: () => Promise.resolve([...workbench.openSessionDirs().map((dir) => join(dir, EXPORTS_DIR)), join(tmpdir(), `heaphouse-${process.pid}`)]),
+      openRequests,
+      commands,
+    }),
+  );
+  guardSession(session.defaultSession);
+  session.defaultSession.protocol.handle(APP_SCHEME, createAppHandler(rendererDir));
+  openPortDesk({ ipcMain, onConnect: (channel) => workbench.serve(channel), report: log });
+  const menu = menuTemplate({
+    run: commands.post,
+    about: () => void showAbout(parts, shellInfo({ app, sessionsDir, cwd }), clipboard),
+    showCrashReports: () => void shell.openPath(app.getPath('crashDumps')),
+  });
+  Menu.setApplicationMenu(Menu.buildFromTemplate(menu));
+
+  function openWindow(): void {
+    const iconPath = [join(process.resourcesPath, 'icon.png'), join(appRoot, 'build', 'icons', '512x512.png')].find((path) => existsSync(path));
+    const opened = new BrowserWindow(
+      windowOptions({
+        preloadPath: join(appRoot, 'out', 'preload', 'preload.cjs'),
+        backgroundColor: backgroundFor(nativeTheme),
+        ...(iconPath === undefined ? {} : { iconPath }),
+      }),
+    );
+    window = opened;
+    const stopFollowing = followTheme(nativeTheme, opened);
+    opened.once('ready-to-show', () => opened.show());
+    opened.once('closed', stopFollowing);
+    watchPage({ window: opened, dialog, app, url: APP_URL });
+    void opened.loadURL(APP_URL);
+  }
+
+  function present(requests: readonly OpenRequest[]): void {
+    for (const request of requests) {
+      if (request.kind === 'files') rememberFiles(app, request.paths);
+      openRequests.post(request);
+    }
+    const shown = currentWindow();
+    if (!shown) openWindow();
+    else {
+      if (shown.isMinimized()) shown.restore();
+      shown.focus();
+    }
+  }
+
+  app.on('second-instance', (_event, _argv, _cwd, data) => {
+    const { requests, action } = planOfSecondInstance(data);
+    present(requests);
+    if (action) void carryOut({ ...parts, client: workbench.client, show: (request) => present([request]) }, action);
+  });
+  app.on('activate', () => present([]));
+  app.on('window-all-closed', () => {
+    if (process.platform !== 'darwin') app.quit();
+  });
+  let disposed = false;
+  app.on('will-quit', (event) => {
+    if (disposed) return;
+    // Targets are left clean, recordings closed; a target that does not answer may not hold the application for ever.
+    event.preventDefault();
+    const limit = new Promise<void>((resolve) => setTimeout(resolve, QUIT_LIMIT_MS));
+    void Promise.race([workbench.dispose().catch((error: unknown) => log(String(error))), limit]).then(() => {
+      disposed = true;
+      app.quit();
+    });
+  });
+
+  openWindow();
+  try {
+    const requests = await openAsAsked(workbench.client, invocation);
+    if (requests.length > 0) present(requests);
+  } catch (error) {
+    await showError(parts, error);
+  }
+}
