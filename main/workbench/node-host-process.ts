@@ -6,6 +6,8 @@ import { HOST_HEAP_MB, type HostExit, type StartHost } from './host-process.ts';
 
 const STDERR_TAIL_CHARS = 4_000;
 const DEFAULT_GRACE_MS = 3_000;
+/** A grandchild may hold the pipe open after the host has ended. */
+const STDERR_DRAIN_MS = 500;
 
 /** Environment variables that steer a Node process and are meant for the user's programs, not for our workers. */
 const NOT_FOR_HOSTS = ['NODE_OPTIONS', 'NODE_CHANNEL_FD', 'NODE_V8_COVERAGE', 'ELECTRON_RUN_AS_NODE'];
@@ -50,6 +52,13 @@ export const startNodeHost: StartHost = (kind, label) => {
   }
   // `close` comes after stderr has been read to its end, so that the tail holds the reason.
   child.on('close', ended);
+  // Node never emits `close` for a child whose channel the parent closed; then the end of stderr decides.
+  child.on('exit', (code, signal) => {
+    const now = () => ended(code, signal);
+    if (!child.stderr || child.stderr.readableEnded) setImmediate(now);
+    else child.stderr.once('end', now);
+    setTimeout(now, STDERR_DRAIN_MS).unref();
+  });
   child.on('error', (error) => {
     stderrTail = (stderrTail + error.message).slice(-STDERR_TAIL_CHARS);
     if (child.pid === undefined) ended(null, null);
