@@ -89,7 +89,7 @@ function reportGroup(group: HolderGroup, includeValues: boolean): ReportHolderGr
   };
 }
 
-function reportSnapshot(heap: Heap, label: SnapshotLabel): ReportSnapshot {
+function reportSnapshot(heap: Heap, label: SnapshotLabel, objects: number): ReportSnapshot {
   const summary = heapSummary(heap);
   return {
     name: label.name,
@@ -97,8 +97,9 @@ function reportSnapshot(heap: Heap, label: SnapshotLabel): ReportSnapshot {
     takenAt: formatIso(label.takenAt),
     producer: summary.producer,
     fileBytes: summary.fileBytes,
-    objects: summary.nodes,
-    references: summary.edges,
+    objects,
+    nodes: summary.nodes,
+    edges: summary.edges,
     shallowBytes: summary.shallowBytes,
   };
 }
@@ -142,8 +143,8 @@ export async function buildComparisonReport(comparison: Comparison, options: Rep
   if (!includeValues) cuts.push('Values (text of strings and previews) are left out.');
 
   const classes = rows.map(reportClass);
-  const base = reportSnapshot(comparison.base, options.base);
-  const compared = reportSnapshot(comparison.compared, options.compared);
+  const base = reportSnapshot(comparison.base, options.base, totals.base.objects);
+  const compared = reportSnapshot(comparison.compared, options.compared, totals.compared.objects);
   return {
     schema: COMPARE_SCHEMA,
     version: COMPARE_VERSION,

@@ -16,8 +16,10 @@ export interface ReportSnapshot {
   takenAt: string;
   producer: HeapProducer;
   fileBytes: number;
+  /** As the classes count them: V8's hidden parts belong to their owners. */
   objects: number;
-  references: number;
+  nodes: number;
+  edges: number;
   shallowBytes: number;
 }
 

@@ -88,10 +88,12 @@ function snapshotTable(report: ComparisonReport): string {
   const { totals } = report;
   const total = (label: string, amount: Amount) =>
     `<tr><th scope="row">${label}</th><td>${formatCount(amount.objects)}</td><td>${formatBytes(amount.shallowBytes)}</td><td>${formatBytes(amount.retainedBytes)}</td></tr>\n`;
+  const sameNames = report.base.file === report.base.name && report.compared.file === report.compared.name;
+  const files = sameNames ? '' : line('File', (snapshot) => text(snapshot.file));
   return `<div class="scroll"><table>
 <thead><tr><th scope="col">Snapshot</th><th scope="col">Base</th><th scope="col">Compared</th><th scope="col">Change</th></tr></thead>
 <tbody>
-${line('Name', (snapshot) => text(snapshot.name))}${line('File', (snapshot) => text(snapshot.file))}${line('Taken', (snapshot) => text(snapshot.takenAt))}${line('Objects', (snapshot) => formatCount(snapshot.objects), formatCountDelta(report.compared.objects - report.base.objects))}${line('Size of all objects', (snapshot) => formatBytes(snapshot.shallowBytes), formatBytesDelta(report.compared.shallowBytes - report.base.shallowBytes))}</tbody>
+${line('Name', (snapshot) => text(snapshot.name))}${files}${line('Taken', (snapshot) => text(snapshot.takenAt))}${line('Objects', (snapshot) => formatCount(snapshot.objects), formatCountDelta(report.compared.objects - report.base.objects))}${line('Size of all objects', (snapshot) => formatBytes(snapshot.shallowBytes), formatBytesDelta(report.compared.shallowBytes - report.base.shallowBytes))}</tbody>
 </table></div>
 <div class="scroll"><table>
 <thead><tr><th scope="col">Objects that are</th><th scope="col">Count</th><th scope="col">Own size</th><th scope="col">Retained</th></tr></thead>
@@ -124,7 +126,7 @@ function holderGroup(group: ReportHolderGroup, entry: ReportHolders): string {
 
 const MEASURES = [
   ['objects', 'objects', formatCount, formatCountDelta],
-  ['shallowBytes', 'shallow', formatBytes, formatBytesDelta],
+  ['shallowBytes', 'own size', formatBytes, formatBytesDelta],
   ['retainedBytes', 'retained', formatBytes, formatBytesDelta],
 ] as const;
 
@@ -142,7 +144,7 @@ function classRow(row: ReportClass): string {
 
 function classTable(rows: string, count: number): string {
   const columns = MEASURES.flatMap(([, measure]) =>
-    COMPARISON_CELLS.map((cell) => `<th scope="col">${cell === 'delta' ? `\u0394 ${measure}` : `${cell} ${measure}`}</th>`),
+    COMPARISON_CELLS.map((cell) => `<th scope="col" title="${cell}: ${measure}">${cell === 'delta' ? `\u0394 ${measure}` : cell}</th>`),
   );
   const choice = (id: string, label: string, checked = false) =>
     `<input class="measure" type="radio" name="measure" id="m-${id}"${checked ? ' checked' : ''}><label for="m-${id}">${label}</label>`;
@@ -150,7 +152,7 @@ function classTable(rows: string, count: number): string {
 <div class="tools script-only"><label>Filter <input type="search" id="filter" placeholder="part of a class name" autocomplete="off"></label><span id="shown" role="status"></span></div>
 ${choice('overview', 'Overview', true)}${choice('objects', 'Objects')}${choice('shallow', 'Own size')}${choice('retained', 'Retained')}
 <div class="scroll"><table id="classes">
-<caption>${formatCountOf(count, 'class', 'classes')}, those that grew most first. new: in compared only; dead: in base only; survived: in both; \u0394: compared minus base.</caption>
+<caption>${formatCountOf(count, 'class', 'classes')}, those that grew most first; the overview counts objects. new: in compared only; dead: in base only; survived: in both; \u0394: compared minus base.</caption>
 <thead><tr><th scope="col">Class</th>${columns.join('')}</tr></thead>
 <tbody>
 ${rows}</tbody>

@@ -16,11 +16,14 @@ import { renderTable } from '../table.ts';
 export async function runSummary(invocation: SummaryInvocation, context: CommandContext): Promise<ExitCode> {
   const { heap } = await loadHeap(invocation.file, context);
   const wanted = invocation.top ?? (invocation.format === 'json' ? Infinity : DEFAULT_TOP);
-  const { classes, total } = await topClasses(heap, wanted, context.signal);
+  const all = await allClasses(heap, context.signal);
+  const total = all.length;
+  const classes = all.slice(0, wanted);
   const summary = heapSummary(heap);
   const totals = {
-    objects: summary.nodes,
-    references: summary.edges,
+    objects: all.reduce((sum, row) => sum + row.objects, 0),
+    nodes: summary.nodes,
+    edges: summary.edges,
     classes: total,
     shallowBytes: summary.shallowBytes,
     extraNativeBytes: summary.extraNativeBytes,
@@ -62,19 +65,15 @@ export async function runSummary(invocation: SummaryInvocation, context: Command
   return EXIT.fine;
 }
 
-async function topClasses(heap: Heap, wanted: number, signal: AbortSignal): Promise<{ classes: ClassRow[]; total: number }> {
+async function allClasses(heap: Heap, signal: AbortSignal): Promise<ClassRow[]> {
   const classes: ClassRow[] = [];
   for (;;) {
     const page = await classRows(
       heap,
-      {
-        start: classes.length,
-        end: Math.min(wanted, classes.length + MAX_PAGE_ROWS),
-        sort: { by: 'retainedBytes', order: 'descending' },
-      },
+      { start: classes.length, end: classes.length + MAX_PAGE_ROWS, sort: { by: 'retainedBytes', order: 'descending' } },
       { signal },
     );
     classes.push(...page.rows);
-    if (page.rows.length === 0 || classes.length >= Math.min(wanted, page.total)) return { classes, total: page.total };
+    if (page.rows.length === 0 || classes.length >= page.total) return classes;
   }
 }

@@ -30,7 +30,7 @@ export function toHeaphouseError(error: unknown, path?: string): HeaphouseError 
     const split = error.message.lastIndexOf('. ');
     const what = split < 0 ? error.message : error.message.slice(0, split + 1);
     const at = error.byteOffset === null ? '' : `, byte offset ${error.byteOffset}`;
-    return new HeaphouseError(CODES[error.code], path ? `${path}: ${what}` : what, {
+    return new HeaphouseError(CODES[error.code], path && !what.includes(path) ? `${path}: ${what}` : what, {
       ...(split < 0 ? {} : { advice: error.message.slice(split + 2) }),
       detail: `${error.code}${at}${path ? `\n${path}` : ''}`,
       cause: error,
