@@ -1,0 +1,151 @@
+/**
+ * Our heap engine beside Chrome DevTools' and the floor, on the same files, one process at a time:
+ *
+ *   node test/bench/heap-peers.ts [--runs N] [--exact] [FILE…]
+ *
+ * Without files it takes snapshots of Node.js itself and makes a synthetic one (see test/fixtures/heap/generate.ts).
+ * `--exact` compares the results as well: every class by objects, shallow and retained size and distance, and every
+ * node. The peers are installed by npm into `.cache/heap-peers` of the project, never into the project itself.
+ */
+import { execFile } from 'node:child_process';
+import { access, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs, promisify } from 'node:util';
+
+import { writeSyntheticSnapshot } from '#test/fixtures/heap/generate.ts';
+
+import { compareDumps } from './heap-exact.ts';
+import { readDump } from './heap-dump.ts';
+
+const run = promisify(execFile);
+const here = fileURLToPath(new URL('.', import.meta.url));
+const cache = fileURLToPath(new URL('../../.cache/heap-peers', import.meta.url));
+
+const DEVTOOLS = 'chrome-devtools-frontend@1.0.1705227';
+const BUNDLER = 'esbuild@0.28.2';
+
+interface Measure {
+  readonly ms: number;
+  readonly firstTableMs?: number;
+  readonly maxRssBytes: number;
+  readonly nodes: number;
+  readonly edges?: number;
+  readonly phases?: Record<string, number>;
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { runs: { type: 'string', default: '3' }, exact: { type: 'boolean', default: false }, nodes: { type: 'string' } },
+});
+const runs = Number(values.runs);
+
+const devtools = await installDevTools();
+const temp = await mkdtemp(join(tmpdir(), 'heap-bench-'));
+try {
+  const files = positionals.length > 0 ? positionals : await makeFiles(temp, Number(values.nodes ?? 2_000_000));
+  const rows: Record<string, Record<string, string | number>> = {};
+  let differences = 0;
+  for (const file of files) {
+    const fileBytes = (await stat(file)).size;
+    const floor = await measure(runs, [join(here, 'heap-floor.ts'), file]);
+    const ours = await measure(runs, [join(here, 'heap-ours.ts'), file]);
+    const theirs = await measure(Math.min(runs, 3), [join(here, 'heap-devtools.ts'), devtools, file]);
+    rows[basename(file)] = {
+      'file MB': Math.round(fileBytes / 1e6),
+      nodes: ours.nodes,
+      edges: ours.edges ?? 0,
+      'floor s': seconds(floor.ms),
+      'first table s': seconds(ours.firstTableMs ?? 0),
+      'all s': seconds(ours.ms),
+      'DevTools s': seconds(theirs.ms),
+      'times faster': (theirs.ms / ours.ms).toFixed(1),
+      '× floor': (ours.ms / floor.ms).toFixed(2),
+      'RSS MiB': mebibytes(ours.maxRssBytes),
+      'DevTools MiB': mebibytes(theirs.maxRssBytes),
+      'RSS / file': (ours.maxRssBytes / fileBytes).toFixed(2),
+    };
+    console.error(basename(file), JSON.stringify(ours.phases));
+    if (values.exact) differences += await compareExactly(file);
+  }
+  console.table(rows);
+  if (values.exact) console.log(differences === 0 ? 'exact: no differences' : `exact: ${differences} differences`);
+  process.exitCode = differences === 0 ? 0 : 1;
+} finally {
+  await rm(temp, { recursive: true, force: true });
+}
+
+async function measure(times: number, args: readonly string[]): Promise<Measure> {
+  const results: Measure[] = [];
+  for (let i = 0; i < times; i++) {
+    const { stdout } = await run(process.execPath, ['--max-old-space-size=8192', ...args], { maxBuffer: 1 << 26 });
+    results.push(JSON.parse(stdout.trim().split('\n').at(-1)!) as Measure);
+  }
+  results.sort((a, b) => a.ms - b.ms);
+  return results[results.length >> 1]!;
+}
+
+async function compareExactly(file: string): Promise<number> {
+  const mine = join(temp, 'ours.dump');
+  const theirs = join(temp, 'devtools.dump');
+  await measure(1, [join(here, 'heap-ours.ts'), file, mine]);
+  await measure(1, [join(here, 'heap-devtools.ts'), devtools, file, theirs]);
+  const found = compareDumps(await readDump(mine), await readDump(theirs));
+  for (const line of found.slice(0, 40)) console.log(`  ${basename(file)}: ${line}`);
+  return found.length;
+}
+
+/** Installs and bundles DevTools' engine; resolves to the folder of the bundle. */
+async function installDevTools(): Promise<string> {
+  const bundle = join(cache, 'bundle');
+  const exists = await access(join(bundle, 'second-thread.mjs')).then(
+    () => true,
+    () => false,
+  );
+  if (exists) return bundle;
+  await mkdir(bundle, { recursive: true });
+  await writeFile(join(cache, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
+  console.error(`Installing ${DEVTOOLS} into ${cache} …`);
+  await run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', DEVTOOLS, BUNDLER], { cwd: cache });
+  const engine = 'chrome-devtools-frontend/front_end/entrypoints/heap_snapshot_worker/heap_snapshot_worker.ts';
+  await writeFile(join(cache, 'engine-entry.ts'), `export * from '${engine}';\n`);
+  await writeFile(
+    join(cache, 'second-thread-entry.ts'),
+    `import { workerData } from 'node:worker_threads';\nimport { HeapSnapshot } from '${engine}';\n` +
+      'new HeapSnapshot.SecondaryInitManager(workerData.port);\n',
+  );
+  // A file that DevTools' build generates; the engine needs its names only.
+  await writeFile(
+    join(cache, 'node_modules/chrome-devtools-frontend/front_end/core/i18n/locales.js'),
+    "export const LOCALES = ['en-US'], BUNDLED_LOCALES = ['en-US'], DEFAULT_LOCALE = 'en-US';\n" +
+      "export const REMOTE_FETCH_PATTERN = '', LOCAL_FETCH_PATTERN = '';\n",
+  );
+  for (const name of ['engine', 'second-thread']) {
+    await run('node_modules/.bin/esbuild', [
+      `${name}-entry.ts`,
+      '--bundle',
+      '--format=esm',
+      '--platform=node',
+      '--target=node22',
+      `--outfile=bundle/${name}.mjs`,
+    ], { cwd: cache });
+  }
+  return bundle;
+}
+
+async function makeFiles(folder: string, nodes: number): Promise<string[]> {
+  const own = join(folder, 'node.heapsnapshot');
+  await run(process.execPath, ['-e', `require('node:v8').writeHeapSnapshot(${JSON.stringify(own)})`]);
+  const synthetic = join(folder, `service-${nodes / 1e6}M.heapsnapshot`);
+  await writeSyntheticSnapshot(synthetic, { nodes, seed: 1 });
+  return [own, synthetic];
+}
+
+function seconds(ms: number): string {
+  return (ms / 1000).toFixed(2);
+}
+
+function mebibytes(bytes: number): number {
+  return Math.round(bytes / 2 ** 20);
+}
