@@ -122,7 +122,7 @@ function pythonProblems(facts: ProcessFacts, system: SystemFacts): PreflightProb
     problems.push({
       id: 'no-gdb',
       severity: 'stops',
-      message: 'gdb is not installed; a running Python is entered with its help.',
+      message: 'A running Python is entered with the help of gdb, which is not installed.',
       advice: 'Install it (Debian and Ubuntu: sudo apt install gdb; Fedora: sudo dnf install gdb; Alpine: apk add gdb), or launch the program from Heaphouse.',
     });
   }
