@@ -21,7 +21,7 @@ export async function nameClasses(
   locations: LocationTable | null,
   run?: RunOptions,
 ): Promise<{ classes: ClassTable; classOf: Uint32Array }> {
-  const { nodeCount, nodeKind, strings } = raw;
+  const { nodeCount, nodeKind } = raw;
   const labels = createLabels(raw);
   const labelOf = raw.extra.has('class_name')
     ? labelsFromColumn(raw, raw.extra.get('class_name')!, labels)
@@ -57,13 +57,12 @@ export async function nameClasses(
   const classes: ClassTable = {
     count,
     label: Uint32Array.from(ids.labels),
-    extraNames: labels.extra.map((name) => name),
+    extraNames: labels.extra,
     location: Uint32Array.from(ids.locations),
     kind,
     objects,
     shallow: totals,
   };
-  void strings;
   return { classes, classOf };
 }
 
@@ -147,17 +146,17 @@ async function labelsByRule(
     }
     return label;
   };
+  let plainAt = 0; // asked for in ascending order of nodes
   return (node) => {
     const kind = nodeKind[node]!;
     if (kind !== kinds.object && kind !== kinds.native) return byKind[kind]!;
     const name = nodeName[node]!;
     if (name === plainObject && kind === kinds.object) {
-      const found = interfaces.of(node);
+      while (plainAt < interfaces.nodes.length && interfaces.nodes[plainAt]! < node) plainAt++;
+      const found = interfaces.nodes[plainAt] === node ? interfaces.interfaceOf[plainAt]! : NONE;
       return found === NONE ? name : interfaceLabels[found]!;
     }
-    const detached = kind === kinds.native && detachedness !== null && detachedness[node] === DETACHED;
-    if (detached || kind === kinds.native || kind === kinds.object) return tagLabel(name, detached);
-    return name;
+    return tagLabel(name, kind === kinds.native && detachedness !== null && detachedness[node] === DETACHED);
   };
 }
 
@@ -201,14 +200,16 @@ function createClassIds(): { of(label: number, location: number): number; labels
 function createLocationIds(locations: LocationTable | null): (node: number) => number {
   if (!locations) return () => NONE;
   const { node: nodes, scriptId, line, column } = locations;
-  const byPosition = new Map<string, number>();
+  const byScript = new Map<number, Map<number, number>>();
   let at = 0;
   return (node) => {
     while (at < nodes.length && nodes[at]! < node) at++;
     if (at >= nodes.length || nodes[at] !== node) return NONE;
-    const key = `${scriptId[at]!},${line[at]!},${column[at]!}`;
-    let row = byPosition.get(key);
-    if (row === undefined) byPosition.set(key, (row = at));
+    let positions = byScript.get(scriptId[at]!);
+    if (!positions) byScript.set(scriptId[at]!, (positions = new Map()));
+    const key = line[at]! * 2 ** 24 + column[at]!; // exact below 2^53; beyond, neighbours in one line may fall together
+    let row = positions.get(key);
+    if (row === undefined) positions.set(key, (row = at));
     return row;
   };
 }

@@ -238,12 +238,14 @@ async function semidominators(
       const end = firstRetainer[node + 1]!;
       const linked = i + 1;
       let least = ancestor[i]!;
-      for (let at = firstRetainer[node]!; at < end; at++) {
+      // A single retainer is the parent in the search, which `least` is already.
+      for (let at = end - firstRetainer[node]! === 1 ? end : firstRetainer[node]!; at < end; at++) {
         const source = retainer[at]!;
         if (source >= RETAINER_WEAK) continue;
         const v = number[source]!;
         if (v === NONE) continue; // held by itself only: no part of the tree
-        const value = ancestor[v]! < linked ? best[v]! : evaluate(v, linked);
+        // What comes before in the search is not linked yet and stands for itself.
+        const value = v <= i ? v : ancestor[v]! < linked ? best[v]! : evaluate(v, linked);
         if (value < least) least = value;
       }
       budget -= end - firstRetainer[node]! + 1;

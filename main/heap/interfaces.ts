@@ -15,8 +15,9 @@ import { textOf } from './strings.ts';
  */
 export interface InterfaceNames {
   readonly names: readonly string[];
-  /** Interface of a node: index in `names`, NONE when it stays a plain `Object`. */
-  of(node: number): number;
+  /** Plain objects in file order, and the interface of each: index in `names`, NONE when it stays `Object`. */
+  readonly nodes: Uint32Array;
+  readonly interfaceOf: Uint32Array;
 }
 
 /** The name stops before it gets longer than this (DevTools' limit), but has one property at least. */
@@ -29,7 +30,7 @@ const MAX_SEQUENCES = 1 << 20;
 /** Properties of one object that are looked at, so that a dictionary of millions costs no more than others. */
 const MAX_PROPERTIES = 4096;
 
-const NO_INTERFACES: InterfaceNames = { names: [], of: () => NONE };
+const NO_INTERFACES: InterfaceNames = { names: [], nodes: new Uint32Array(0), interfaceOf: new Uint32Array(0) };
 
 export async function inferInterfaces(
   raw: RawHeap,
@@ -67,19 +68,16 @@ export async function inferInterfaces(
     return text;
   };
 
-  const plain: number[] = [];
-  const sequenceOfPlain: number[] = [];
-  const objectsOfSequence: number[] = [];
-  await inSlices(run, 'classes', nodeCount, 1 << 14, (from, to) => {
-    for (let node = from; node < to; node++) {
-      if (!isPlain(node)) continue;
-      const sequence = sequenceOf(node);
-      plain.push(node);
-      sequenceOfPlain.push(sequence);
-      if (sequence === NONE) continue;
-      objectsOfSequence[sequence] = (objectsOfSequence[sequence] ?? 0) + 1;
-    }
+  let plainCount = 0;
+  for (let node = 0; node < nodeCount; node++) if (isPlain(node)) plainCount++;
+  const plain = new Uint32Array(plainCount);
+  for (let node = 0, at = 0; at < plainCount; node++) if (isPlain(node)) plain[at++] = node;
+  const sequenceOfPlain = new Uint32Array(plainCount);
+  await inSlices(run, 'classes', plainCount, 1 << 12, (from, to) => {
+    for (let i = from; i < to; i++) sequenceOfPlain[i] = sequenceOf(plain[i]!);
   });
+  const objectsOfSequence = new Uint32Array(trie.size());
+  for (const sequence of sequenceOfPlain) if (sequence !== NONE) objectsOfSequence[sequence]!++;
 
   // Candidates in the order of their first object: ties keep it.
   interface Candidate {
@@ -97,7 +95,7 @@ export async function inferInterfaces(
     if (known) known.objects += objectsOfSequence[sequence]!;
     else candidates.set(candidate.name, { ...candidate, objects: objectsOfSequence[sequence]! });
   }
-  const least = Math.max(MIN_OBJECTS, plain.length / ONE_IN);
+  const least = Math.max(MIN_OBJECTS, plainCount / ONE_IN);
   const interfaces = [...candidates.values()]
     .sort((a, b) => b.objects - a.objects)
     .filter((candidate) => candidate.objects >= least);
@@ -106,8 +104,7 @@ export async function inferInterfaces(
   const match = matcher(interfaces.map(({ properties }) => properties));
   const interfaceOfSequence = new Uint32Array(trie.size()).fill(NONE);
   const matched = new Uint8Array(trie.size());
-  const interfaceOf = new Map<number, number>();
-  await inSlices(run, 'classes', plain.length, 1 << 12, (from, to) => {
+  await inSlices(run, 'classes', plainCount, 1 << 12, (from, to) => {
     for (let i = from; i < to; i++) {
       const sequence = sequenceOfPlain[i]!;
       let found: number;
@@ -120,7 +117,6 @@ export async function inferInterfaces(
         found = interfaceOfSequence[sequence]!;
       }
       sequenceOfPlain[i] = found;
-      if (found !== NONE) interfaceOf.set(plain[i]!, found);
     }
   });
 
@@ -132,7 +128,7 @@ export async function inferInterfaces(
     return names;
   }
 
-  return { names: interfaces.map(({ name }) => name), of: (node) => interfaceOf.get(node) ?? NONE };
+  return { names: interfaces.map(({ name }) => name), nodes: plain, interfaceOf: sequenceOfPlain };
 }
 
 function candidateOf(

@@ -1,4 +1,4 @@
-import { uint32 } from './columns.ts';
+import { float64, uint32 } from './columns.ts';
 import type { Column } from './columns.ts';
 import { nameClasses } from './class-names.ts';
 import { spreadDetachedness } from './detachedness.ts';
@@ -76,10 +76,10 @@ function readLocationTable(raw: RawHeap, notices: string[]): LocationTable | nul
   }
   const rows = flat.length / fields.length;
   const nodeWidth = raw.header.nodeFields.length;
-  const ordinals = new Uint32Array(rows);
+  let ordinals = new Uint32Array(rows);
   let sorted = true;
-  for (let row = 0; row < rows; row++) {
-    const position = flat[row * fields.length + at.node]!;
+  for (let row = 0, at0 = at.node; row < rows; row++, at0 += fields.length) {
+    const position = flat[at0]!;
     const ordinal = Math.floor(position / nodeWidth);
     if (ordinal * nodeWidth !== position || ordinal >= raw.nodeCount) {
       throw heapFormatError('corrupt', `Location ${row} belongs to no node (${position})`);
@@ -87,23 +87,22 @@ function readLocationTable(raw: RawHeap, notices: string[]): LocationTable | nul
     ordinals[row] = ordinal;
     if (row > 0 && ordinals[row - 1]! >= ordinal) sorted = false;
   }
-  const order = Uint32Array.from({ length: rows }, (_, row) => row);
-  if (!sorted) order.sort((a, b) => ordinals[a]! - ordinals[b]! || a - b);
-  const kept: number[] = [];
-  for (let i = 0; i < rows; i++) {
-    if (i + 1 < rows && ordinals[order[i]!] === ordinals[order[i + 1]!]) continue;
-    kept.push(order[i]!);
+  let order: Uint32Array | null = null;
+  if (!sorted) {
+    const all = Uint32Array.from({ length: rows }, (_, row) => row);
+    all.sort((a, b) => ordinals[a]! - ordinals[b]! || a - b);
+    const last = all.filter((row, i) => i + 1 === rows || ordinals[row] !== ordinals[all[i + 1]!]);
+    ordinals = last.map((row) => ordinals[row]!);
+    order = last;
   }
-  const pick = (offset: number): Column =>
-    offset < 0
-      ? uint32(kept.length)
-      : Float64Array.from(kept, (row) => flat[row * fields.length + offset]!);
-  return {
-    node: Uint32Array.from(kept, (row) => ordinals[row]!),
-    scriptId: pick(at.scriptId),
-    line: pick(at.line),
-    column: pick(at.column),
+  const pick = (offset: number): Column => {
+    const count = ordinals.length;
+    const column = flat instanceof Uint32Array ? uint32(count) : float64(count);
+    if (offset < 0) return column;
+    for (let i = 0; i < count; i++) column[i] = flat[(order ? order[i]! : i) * fields.length + offset]!;
+    return column;
   };
+  return { node: ordinals, scriptId: pick(at.scriptId), line: pick(at.line), column: pick(at.column) };
 }
 
 function locationOffsets(
