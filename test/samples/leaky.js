@@ -68,7 +68,7 @@ if (options.stdin) {
   process.stdin.on('data', (bytes) => {
     for (const byte of bytes) if (byte === 10) lines++;
   });
-  process.stdin.unref();
+  process.stdin.unref?.(); // /dev/null has none
 }
 
 function due(after) {
