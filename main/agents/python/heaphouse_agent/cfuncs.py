@@ -17,14 +17,6 @@ if available:
         _flags_ = _ctypes.FUNCFLAG_CDECL
         _restype_ = None
 
-    class _Int(_ctypes.CFuncPtr):
-        _flags_ = _ctypes.FUNCFLAG_CDECL
-        _restype_ = _Long
-
-    class _Address(_ctypes.CFuncPtr):
-        _flags_ = _ctypes.FUNCFLAG_CDECL
-        _restype_ = _Pointer
-
     # Keeps the GIL: for functions that read interpreter structures.
     class _VoidHeld(_ctypes.CFuncPtr):
         _flags_ = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_PYTHONAPI
@@ -34,10 +26,14 @@ if available:
         _flags_ = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_PYTHONAPI
         _restype_ = _Pointer
 
-    KINDS = {'void': _Void, 'long': _Int, 'pointer': _Address,
-             'void+gil': _VoidHeld, 'pointer+gil': _AddressHeld}
-    Pointer = _Pointer
-    Long = _Long
+    class _Object(_ctypes._SimpleCData):
+        _type_ = 'O'
+
+    class _ObjectHeld(_ctypes.CFuncPtr):
+        _flags_ = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_PYTHONAPI
+        _restype_ = _Object
+
+    KINDS = {'void': _Void, 'void+gil': _VoidHeld, 'pointer+gil': _AddressHeld, 'object+gil': _ObjectHeld}
 
 
 class Structure(object):
@@ -72,20 +68,8 @@ def pointer(value):
     return _Pointer(value)
 
 
-def text_at(address, size):
-    # type: (int, int) -> bytes
+def text_at(library, address, size):
+    # type: (object, int, int) -> bytes
     """`size` bytes at an address that C has just told us."""
-    block = (_Bytes * size).from_address(address)
-    return bytes(memoryview(block).cast('B'))
-
-
-if available:
-    class _Byte(_ctypes._SimpleCData):
-        _type_ = 'B'
-
-    class _Maker(object):
-        def __mul__(self, size):
-            return type(_ctypes.Array)('block', (_ctypes.Array,),
-                                       {'_length_': size, '_type_': _Byte})
-
-    _Bytes = _Maker()
+    make = function(library, 'PyBytes_FromStringAndSize', 'object+gil')
+    return make(_Pointer(address), _Long(size))

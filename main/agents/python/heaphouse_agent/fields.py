@@ -1,7 +1,7 @@
 """What an object is made of, for looking into one object at a time. Runs none of its code."""
 from .compat import itertools
 from .naming import PREVIEW, edge_key, key_text
-from .static import (GetSet, Module, class_name, dict_reader, is_heap_type, members,
+from .static import (GetSet, Module, class_name, container_base, dict_reader, is_heap_type, members,
                      module_dict, solid_base, type_dictoffset, type_mro, type_namespace)
 
 LIMIT = 1000  # entries of a container listed at once
@@ -50,7 +50,7 @@ def entries(value):
     # type: (object) -> list
     """[(name, value)] of what the object holds: slots, attributes, content."""
     kind, found = type(value), []
-    base = solid_base(kind)
+    base = container_base(kind)
     if base is list or base is tuple:
         items = base.__getitem__(value, slice(0, LIMIT))
         found.extend([(str(i), item) for i, item in enumerate(items)])

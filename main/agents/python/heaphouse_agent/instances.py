@@ -7,7 +7,7 @@ for good, so there the names are learned instead (see `_learned`).
 """
 from .compat import deque, gc, sys
 from .naming import HIDDEN, INTERNAL, PROPERTY
-from .static import (HAVE_GC, Function, Module, dict_reader, is_heap_type, lookup,
+from .static import (HAVE_GC, Function, Module, container_base, dict_reader, is_heap_type, lookup,
                      members, module_dict, shadows_instance, solid_base, type_dictoffset,
                      type_flags, type_mro, type_namespace)
 
@@ -163,7 +163,7 @@ def make(sink):
         for name, read in members(cls):
             if name not in ('__weakref__', '__dict__'):
                 slots.append((names(name), read))
-        base = solid_base(cls)
+        base = container_base(cls)
         heap = is_heap_type(cls)
         read_dict = dict_reader(cls) if type_dictoffset(cls) else None
         if not (may_touch and INLINE):

@@ -8,7 +8,7 @@ class Meter(object):
 
     def __init__(self):
         self.stats = self.open_stream = self.close_stream = self.release = None
-        self.mallinfo = None
+        self.library = self.mallinfo = None
         self.mallinfo_words = 0
         self.slots = None
         if cfuncs.available:
@@ -18,7 +18,7 @@ class Meter(object):
                 self.stats = self.mallinfo = None
 
     def _find(self):
-        library = cfuncs.handle()
+        library = self.library = cfuncs.handle()
         self.stats = cfuncs.function(library, '_PyObject_DebugMallocStats', 'void+gil')
         self.open_stream = cfuncs.function(library, 'open_memstream', 'pointer+gil')
         self.close_stream = cfuncs.function(library, 'fclose', 'void+gil')
@@ -46,7 +46,7 @@ class Meter(object):
         if not address:
             return ''
         try:
-            return cfuncs.text_at(address, size).decode('ascii', 'replace') if size else ''
+            return cfuncs.text_at(self.library, address, size).decode('ascii', 'replace')
         finally:
             self.release(cfuncs.pointer(address))
 

@@ -92,11 +92,16 @@ def swallow(start, index, own):
             stack.append(o)
     referents = gc.get_referents
     frame_type = type(sys._getframe())
+    code_type = type(swallow.__code__)
     while stack:
         o = stack.pop()
         if type(o) is frame_type:
             continue
-        for child in referents(o):
+        if type(o) is code_type:  # tells the collector nothing
+            children = [o.co_consts, o.co_names, o.co_filename]
+        else:
+            children = referents(o)
+        for child in children:
             address = id(child)
             if address not in index and address not in visited:
                 visited.add(address)

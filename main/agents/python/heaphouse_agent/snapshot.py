@@ -51,6 +51,7 @@ def produce(plan, sink, tick):
     finally:
         walk.dispose()
         roots.dispose()
+        del seeds[:], plan['seeds'][:]  # they hold this very frame
 
 
 class Job(object):
@@ -121,6 +122,7 @@ class Job(object):
                                  lambda send: self._work(plan, send))
         self.pause_ms = monotonic_ms() - began
         plan['roots'].dispose()
+        del plan['seeds'][:]
         plan.clear()
         self.pid = pid
         os.close(write_fd)

@@ -4,7 +4,7 @@
 itself and through the namespaces in the MRO, so no metaclass hook, `__getattr__`, property or
 other descriptor of the program runs.
 """
-from .compat import gc
+from .compat import deque, gc
 
 _TYPE = type.__dict__
 type_mro = _TYPE['__mro__'].__get__
@@ -67,6 +67,19 @@ def solid_base(cls):
             break
         cls = base
     return cls
+
+
+_CONTAINERS = (dict, list, tuple, set, frozenset, deque)
+_CONTAINER_IDS = frozenset([id(t) for t in _CONTAINERS])
+
+
+def container_base(cls):
+    # type: (type) -> type
+    """The builtin container whose structure the instances of `cls` have, or None."""
+    for base in type_mro(cls):
+        if id(base) in _CONTAINER_IDS:
+            return base
+    return None
 
 
 def class_name(cls):
