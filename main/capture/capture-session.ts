@@ -156,7 +156,7 @@ export function createCaptureSession(): CaptureSession {
     if (!lost) states.emit({ state: 'attached' });
     return {
       runtime: adapter.runtime,
-      capabilities: { snapshot: true, collect: true, timeline: true },
+      capabilities: { snapshot: adapter.canSnapshot, collect: true, timeline: true },
       gcEvents: adapter.gcEvents,
       notes: adapter.notes,
     };
@@ -192,6 +192,7 @@ export function createCaptureSession(): CaptureSession {
 
   async function takeSnapshot(path: string, label: string, { signal, progress }: CallContext<Progress>): Promise<SnapshotResult> {
     const { adapter } = requireLive();
+    if (!adapter.canSnapshot) throw new HeaphouseError('unsupported', 'This target offers no snapshots.', { advice: adapter.notes.join(' ') });
     if (snapshot) throw new HeaphouseError('busy', 'A snapshot of this target is being taken already.');
     const controller = new AbortController();
     const onAbort = () => controller.abort();
@@ -220,20 +221,16 @@ export function createCaptureSession(): CaptureSession {
     if (busy) throw new HeaphouseError('busy', 'The target is busy with a snapshot or a collection.');
     const at = Date.now();
     const startedAt = performance.now();
-    // Asked together: the target answers in order, without running its program in between.
-    const asked = Promise.all([adapter.readHeap(), adapter.collectGarbage(), adapter.readHeap()]);
-    markBusy(
-      asked.then(
-        () => undefined,
-        () => undefined,
-      ),
-    );
-    const [before, figures, after] = await asked;
-    const bytes = before?.heapUsedBytes != null && after?.heapUsedBytes != null ? before.heapUsedBytes - after.heapUsedBytes : null;
+    const collecting = adapter.collectGarbage();
+    markBusy(settled(collecting));
+    const { before, after, ...figures } = await collecting;
+    const heapUsedBeforeBytes = before?.heapUsedBytes ?? null;
+    const heapUsedAfterBytes = after?.heapUsedBytes ?? null;
+    const bytes = heapUsedBeforeBytes !== null && heapUsedAfterBytes !== null ? heapUsedBeforeBytes - heapUsedAfterBytes : null;
     return {
       ...figures,
-      heapUsedBeforeBytes: before?.heapUsedBytes ?? null,
-      heapUsedAfterBytes: after?.heapUsedBytes ?? null,
+      heapUsedBeforeBytes,
+      heapUsedAfterBytes,
       receipt: { action: 'collect', at, pauseMs: figures.pauseMs, elapsedMs: performance.now() - startedAt, bytes, notes: [] },
     };
   }
@@ -311,6 +308,13 @@ async function hasEnded(rss: RssReader | null): Promise<boolean> {
     await delay(GONE_POLL_MS);
   }
   return false;
+}
+
+function settled(promise: Promise<unknown>): Promise<void> {
+  return promise.then(
+    () => undefined,
+    () => undefined,
+  );
 }
 
 function delay(ms: number): Promise<void> {

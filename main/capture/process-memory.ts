@@ -81,16 +81,19 @@ export function openRssReader(pid: number): RssReader {
   };
 }
 
-/** Whether a process and we have the same view of the file system, so that it may write files for us. */
+/** Whether a process runs as the same user with the same view of the file system, so that it can write files for us. */
 export async function sharesFileSystem(pid: number): Promise<boolean> {
   if (process.platform !== 'linux') return true;
   try {
-    const [ours, theirs, ourRoot, theirRoot] = await Promise.all([
+    const [ours, theirs, ourRoot, theirRoot, self, other] = await Promise.all([
       stat('/proc/self/ns/mnt'),
       stat(`/proc/${pid}/ns/mnt`),
       stat('/proc/self/root/'),
       stat(`/proc/${pid}/root/`),
+      stat('/proc/self'),
+      stat(`/proc/${pid}`),
     ]);
+    if (self.uid !== other.uid) return false;
     return ours.ino === theirs.ino && ourRoot.ino === theirRoot.ino && ourRoot.dev === theirRoot.dev;
   } catch {
     // Not ours to look at: then it is not ours to let it write either.

@@ -12,6 +12,9 @@ import { sharesFileSystem } from './process-memory.ts';
 import { checkSnapshotFile } from './snapshot-file-check.ts';
 import { streamSnapshot, type SnapshotOptions } from './snapshot-stream.ts';
 
+/** A copy of the target is killed at once, a walk in the living process ends at its next batch. */
+const CANCEL_LIMIT_MS = 2_000;
+
 export interface PythonSnapshotRequest extends SnapshotOptions {
   target: OpenTarget;
   /** Process on this machine; null for an agent elsewhere. */
@@ -25,29 +28,27 @@ export async function takePythonSnapshot(request: PythonSnapshotRequest): Promis
   return sentInChunks(request);
 }
 
-async function writtenByTarget({ target, path, signal, progress, busyUntil }: PythonSnapshotRequest): Promise<SnapshotResult> {
+async function writtenByTarget({ target, path, signal, progress }: PythonSnapshotRequest): Promise<SnapshotResult> {
   const at = Date.now();
   const startedAt = performance.now();
   const partPath = `${path}.part`;
   await refuseExisting(path);
   await rm(partPath, { force: true });
   const stopProgress = target.session.on('HeapProfiler.reportHeapSnapshotProgress', (params) => {
-    progress({ phase: 'Writing the snapshot', done: countField(params, 'done') ?? 0, total: countField(params, 'total') ?? 0, unit: 'objects' });
+    progress({ phase: 'Writing the snapshot', done: countField(params, 'done') ?? 0, total: countField(params, 'total') ?? 0, unit: 'steps' });
   });
-  const onAbort = () => {
-    target.session.send('Python.cancelHeapSnapshot').catch(() => undefined);
-  };
+  let onAbort: () => void = () => undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    onAbort = () => {
+      target.session.send('Python.cancelHeapSnapshot').catch(() => undefined);
+      // The agent answers the snapshot itself and deletes its file; a target that stands still does not.
+      setTimeout(() => reject(cancelledError()), CANCEL_LIMIT_MS);
+    };
+  });
   signal.addEventListener('abort', onAbort, { once: true });
   try {
     progress({ phase: 'Waiting for the target', done: 0, total: 0, unit: 'objects' });
-    const request = target.session.send('Python.writeHeapSnapshot', { path: partPath });
-    busyUntil(
-      request.then(
-        () => undefined,
-        () => undefined,
-      ),
-    );
-    const answer: unknown = await request;
+    const answer: unknown = await Promise.race([target.session.send('Python.writeHeapSnapshot', { path: partPath }), aborted]);
     if (signal.aborted) throw cancelledError();
     const { bytes, nodes } = await publish(partPath, path);
     return {
@@ -66,11 +67,18 @@ async function writtenByTarget({ target, path, signal, progress, busyUntil }: Py
     };
   } catch (error) {
     await rm(partPath, { force: true }).catch(() => undefined);
-    throw signal.aborted ? cancelledError() : error;
+    throw signal.aborted ? cancelledError() : writingError(path, error);
   } finally {
     signal.removeEventListener('abort', onAbort);
     stopProgress();
   }
+}
+
+/** The agent's text for a failure of the disk as the error it is. */
+function writingError(path: string, error: unknown): unknown {
+  const detail = error instanceof HeaphouseError ? (error.detail ?? '') : '';
+  if (/No space left|Disk quota/i.test(detail)) return writeError(path, Object.assign(new Error(detail), { code: 'ENOSPC' }));
+  return error;
 }
 
 async function sentInChunks({ target, path, signal, progress, busyUntil }: PythonSnapshotRequest): Promise<SnapshotResult> {

@@ -40,11 +40,11 @@ export async function streamSnapshot(target: OpenTarget, path: string, { signal,
     stop = resolve;
   });
   let receivedBytes = 0;
-  let failure: unknown = null;
+  let failure: Error | null = null;
   let carried = '';
   let lastProgressAt = 0;
 
-  function fail(error: unknown): void {
+  function fail(error: Error): void {
     failure ??= error;
     stop();
   }
@@ -98,7 +98,7 @@ export async function streamSnapshot(target: OpenTarget, path: string, { signal,
     );
     await Promise.race([request, stopped]);
     const requestMs = performance.now() - startedAt;
-    if (failure) throw failure as Error;
+    throwIf(failure);
     report({ phase: 'Saving the snapshot', done: receivedBytes, total: receivedBytes, unit: 'bytes' }, true);
     let counts: SnapshotCounts = { nodes: 0, edges: 0 };
     await file.finish(async (handle, bytes) => {
@@ -107,11 +107,17 @@ export async function streamSnapshot(target: OpenTarget, path: string, { signal,
     });
     return { ...counts, bytes: receivedBytes, requestMs };
   } catch (error) {
-    throw (failure ?? error) as Error;
+    throwIf(failure);
+    throw error;
   } finally {
     signal.removeEventListener('abort', onAbort);
     for (const dispose of disposables) dispose();
     target.connection.resume();
     await file.discard();
   }
+}
+
+/** A function, because the variable is set behind the compiler's back, by listeners. */
+function throwIf(failure: Error | null): void {
+  if (failure) throw failure;
 }

@@ -6,6 +6,8 @@ import type { OpenTarget } from '../cdp/open-target.ts';
 import { asRecord, countField, stringField } from '../cdp/read-field.ts';
 import { streamSnapshot, type SnapshotOptions } from './snapshot-stream.ts';
 
+/** What V8 answers for an object that no snapshot has seen (`HeapProfiler::kUnknownObjectId`). */
+const UNKNOWN_OBJECT_ID = '0';
 const MARKER_GROUP = 'heaphouse-marker';
 
 /**
@@ -70,33 +72,36 @@ export function createV8Snapshots(target: OpenTarget): V8Snapshots {
 /**
  * V8 forgets the ids of all objects when any inspector session of the process ends, also somebody else's, and begins
  * again with the same small numbers: two snapshots then have many ids in common that mean different objects. A marker
- * object tells: its id is asked after each snapshot, where it is one of many, and again before the next; after a reset
- * it would be the very first to get a number.
+ * object tells: the snapshot gives it an id, and after a reset V8 knows none for it.
  */
 function createIdEpochs(session: CdpSession) {
   let markerObjectId: string | null = null;
   let rememberedId: string | null = null;
   let epoch: string = randomUUID();
 
+  async function createMarker(): Promise<void> {
+    const answer = await session.send('Runtime.evaluate', { expression: '({})', silent: true, objectGroup: MARKER_GROUP });
+    markerObjectId = stringField(asRecord(answer)['result'], 'objectId');
+  }
+
   async function markerId(): Promise<string | null> {
-    if (markerObjectId === null) {
-      const answer = await session.send('Runtime.evaluate', { expression: '({})', silent: true, objectGroup: MARKER_GROUP });
-      markerObjectId = stringField(asRecord(answer)['result'], 'objectId');
-    }
     if (markerObjectId === null) return null;
     const answer = await session.send('HeapProfiler.getHeapObjectId', { objectId: markerObjectId });
-    return stringField(answer, 'heapSnapshotObjectId');
+    const id = stringField(answer, 'heapSnapshotObjectId');
+    return id === UNKNOWN_OBJECT_ID ? null : id;
   }
 
   return {
+    /** Asked before a snapshot: its epoch, and whether an earlier one has ended since the last. */
     async current(): Promise<{ id: string; broken: boolean }> {
-      if (rememberedId === null) return { id: epoch, broken: false };
       const now = await markerId().catch(() => null);
-      if (now === rememberedId) return { id: epoch, broken: false };
-      markerObjectId = null;
+      if (now !== null && now === rememberedId) return { id: epoch, broken: false };
+      const broken = rememberedId !== null;
       rememberedId = null;
       epoch = randomUUID();
-      return { id: epoch, broken: true };
+      // A page that has gone elsewhere has lost the old one.
+      await createMarker().catch(() => undefined);
+      return { id: epoch, broken };
     },
     async remember(): Promise<void> {
       rememberedId = await markerId().catch(() => null);
@@ -112,9 +117,8 @@ function createIdEpochs(session: CdpSession) {
 async function prepareScripts(target: OpenTarget, signal: AbortSignal): Promise<void> {
   const enabled = target.session.send('Debugger.enable', undefined, { signal });
   const disabled = target.session.send('Debugger.disable', undefined, { signal });
-  const [first] = await Promise.allSettled([enabled, disabled]);
-  // An endpoint without a debugger can still have a heap; only a cancel or a dead target ends it here.
-  if (first.status === 'rejected' && (signal.aborted || target.connection.closed)) throw first.reason as Error;
+  // An endpoint without a debugger can still have a heap. A cancel or a dead target shows at the next step.
+  await Promise.allSettled([enabled, disabled]);
 }
 
 function toMiB(bytes: number): string {

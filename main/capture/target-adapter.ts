@@ -8,11 +8,14 @@ export interface CollectFigures {
   collected: number | null;
   uncollectable: number | null;
   pauseMs: number | null;
+  before: HeapFigures | null;
+  after: HeapFigures | null;
 }
 
 export interface TargetAdapter {
   /** `Node.js v20.20.2` */
   readonly runtime: string;
+  readonly canSnapshot: boolean;
   readonly gcEvents: boolean;
   readonly notes: string[];
   /** The runtime's own figures; null when it cannot tell now. */

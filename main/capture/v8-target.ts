@@ -37,6 +37,7 @@ export async function openV8Target(target: OpenTarget, asked: CaptureTarget, lis
 
   return {
     runtime,
+    canSnapshot: true,
     gcEvents: observer !== null,
     notes,
     readHeap,
@@ -47,8 +48,13 @@ export async function openV8Target(target: OpenTarget, asked: CaptureTarget, lis
     takeSnapshot: (path, options) => snapshots.take(path, options),
     async collectGarbage() {
       const startedAt = performance.now();
-      await session.send('HeapProfiler.collectGarbage');
-      return { collected: null, uncollectable: null, pauseMs: performance.now() - startedAt };
+      const collecting = async () => {
+        await session.send('HeapProfiler.collectGarbage');
+        return performance.now() - startedAt;
+      };
+      // Asked together: V8 answers in order and does not run the program in between.
+      const [before, pauseMs, after] = await Promise.all([readHeap(), collecting(), readHeap()]);
+      return { collected: null, uncollectable: null, pauseMs, before, after };
     },
     async run() {
       await session.send('Runtime.runIfWaitingForDebugger');

@@ -5,18 +5,6 @@
  */
 import type { ProtocolMapping } from 'devtools-protocol/types/protocol-mapping.js';
 
-export interface PythonSnapshotResult {
-  path: string;
-  bytes: number;
-  nodes: number;
-  edges: number;
-  mode: string;
-  modeReason: string;
-  pauseMs: number;
-  elapsedMs: number;
-  consistent: boolean;
-}
-
 export interface PythonGcFinished {
   generation: number;
   /** Epoch ms. */
@@ -27,13 +15,14 @@ export interface PythonGcFinished {
 }
 
 export interface PythonCommands {
+  'Python.getInfo': { paramsType: []; returnType: object };
   'Python.enable': { paramsType: []; returnType: object };
   'Python.disable': { paramsType: []; returnType: object };
   'Python.detach': { paramsType: []; returnType: object };
-  'Python.getMemoryUsage': { paramsType: []; returnType: Record<string, unknown> };
-  'Python.writeHeapSnapshot': { paramsType: [{ path: string; mode?: string }]; returnType: PythonSnapshotResult };
+  'Python.getMemoryUsage': { paramsType: []; returnType: object };
+  'Python.writeHeapSnapshot': { paramsType: [{ path: string; mode?: string }]; returnType: object };
   'Python.cancelHeapSnapshot': { paramsType: []; returnType: object };
-  'Python.collectGarbage': { paramsType: []; returnType: Record<string, unknown> };
+  'Python.collectGarbage': { paramsType: []; returnType: object };
 }
 
 export interface NodeCommands {
