@@ -1,5 +1,5 @@
 /** Files in and out of the page: paths of dropped files, uploads to the web host, saving what the workbench wrote. */
-import { HeaphouseError } from '#shared/rpc/errors.ts';
+import { fromWireError, HeaphouseError } from '#shared/rpc/errors.ts';
 import type { ShellClient } from './workbench.ts';
 
 /**
@@ -19,8 +19,8 @@ export async function pathOfFile(file: File, signal?: AbortSignal): Promise<stri
   const text = await response.text();
   const answer = parseObject(text);
   if (!response.ok || typeof answer?.['path'] !== 'string') {
-    const message = typeof answer?.['message'] === 'string' ? answer['message'] : `"${file.name}" could not be uploaded (HTTP ${response.status}).`;
-    throw new HeaphouseError('io', message, { detail: text.slice(0, 2_000) });
+    if (answer && 'error' in answer) throw fromWireError(answer['error']);
+    throw new HeaphouseError('io', `"${file.name}" could not be uploaded (HTTP ${response.status}).`, { detail: text.slice(0, 2_000) });
   }
   return answer['path'];
 }

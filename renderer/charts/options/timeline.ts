@@ -1,0 +1,192 @@
+/**
+ * The timeline as one ECharts option: memory lines above, pauses of collections below on the same time axis, and an
+ * overview of the whole recording. Pure: no queries, no colours of its own, no DOM.
+ */
+import type { EChartsOption, LineSeriesOption, BarSeriesOption } from 'echarts';
+import type { SeriesName, TimelineWindow } from '#shared/contracts/timeline.ts';
+import { formatBytes } from '#shared/format/bytes.ts';
+import { formatTime } from '#shared/format/dates.ts';
+import { formatDuration } from '#shared/format/durations.ts';
+import { visibleText } from '#shared/format/visible-text.ts';
+import type { ChartTheme } from '../chart-theme.ts';
+import { byteTicks, decimalTicks, timeStep } from '../ticks.ts';
+
+/** Pixels around the plots; the view lays its own overlays after these. */
+export const PLOT = { leftPx: 74, rightPx: 18, topPx: 26, gcHeightPx: 64, overviewHeightPx: 34, gapPx: 26, bottomPx: 6 } as const;
+
+export const SERIES: readonly { name: SeriesName; label: string; hint: string; colour: 'rss' | 'heapUsed' | 'heapTotal' | 'external'; dash: number[] }[] = [
+  { name: 'rssBytes', label: 'Resident (RSS)', hint: 'Memory of the whole process that is in RAM', colour: 'rss', dash: [] },
+  { name: 'heapTotalBytes', label: 'Heap total', hint: 'What the collected heap has reserved', colour: 'heapTotal', dash: [6, 3] },
+  { name: 'heapUsedBytes', label: 'Heap used', hint: 'Objects in the collected heap', colour: 'heapUsed', dash: [] },
+  { name: 'externalBytes', label: 'External', hint: 'Native memory that objects hold, and memory from malloc', colour: 'external', dash: [2, 2] },
+];
+
+export interface TimelineScale {
+  fromAt: number;
+  toAt: number;
+  heightPx: number;
+  widthPx: number;
+  zeroBased: boolean;
+  hidden: ReadonlySet<SeriesName>;
+}
+
+export interface TimelineGrids {
+  memory: { topPx: number; heightPx: number };
+  gc: { topPx: number; heightPx: number };
+  overview: { topPx: number; heightPx: number };
+}
+
+export function timelineGrids(heightPx: number): TimelineGrids {
+  const overviewTop = heightPx - PLOT.bottomPx - PLOT.overviewHeightPx;
+  const gcTop = overviewTop - PLOT.gapPx - PLOT.gcHeightPx;
+  return {
+    memory: { topPx: PLOT.topPx, heightPx: Math.max(60, gcTop - 14 - PLOT.topPx) },
+    gc: { topPx: gcTop, heightPx: PLOT.gcHeightPx },
+    overview: { topPx: overviewTop, heightPx: PLOT.overviewHeightPx },
+  };
+}
+
+export function timelineOption(
+  window: TimelineWindow,
+  overview: TimelineWindow | null,
+  scale: TimelineScale,
+  theme: ChartTheme,
+): EChartsOption {
+  const grids = timelineGrids(scale.heightPx);
+  const box = (grid: { topPx: number; heightPx: number }) => ({ left: PLOT.leftPx, right: PLOT.rightPx, top: grid.topPx, height: grid.heightPx });
+  const shown = SERIES.filter((series) => !scale.hidden.has(series.name));
+  const { low, high } = extent(window, shown.map((series) => series.name));
+  const bytes = byteTicks(scale.zeroBased ? 0 : low, high, 5);
+  const longest = window.gc.pauseMs.reduce((most, pause) => Math.max(most, pause), 0);
+  const pauses = decimalTicks(longest || 1, 2);
+  const step = timeStep(scale.toAt - scale.fromAt, Math.max(2, (scale.widthPx - PLOT.leftPx - PLOT.rightPx) / 90));
+  const label = { color: theme.textMuted, fontFamily: theme.font, fontSize: 11 };
+  const line = { lineStyle: { color: theme.border } };
+  const split = { show: true, lineStyle: { color: theme.grid } };
+  const time = (gridIndex: number, labels: boolean, from: number, to: number) => ({
+    type: 'value' as const,
+    gridIndex,
+    min: from,
+    max: to,
+    // Ticks are placed by the axis itself from the clock, not from `min`.
+    interval: step,
+    axisLabel: labels ? { ...label, showMinLabel: false, showMaxLabel: false, hideOverlap: true, formatter: (at: number) => clock(at, step) } : { show: false },
+    axisTick: { show: labels, lineStyle: { color: theme.border } },
+    axisLine: { show: true, onZero: false, ...line },
+    splitLine: gridIndex === 0 ? split : { show: false },
+  });
+
+  const memory: LineSeriesOption[] = shown.map((series) => ({
+    type: 'line',
+    id: series.name,
+    xAxisIndex: 0,
+    yAxisIndex: 0,
+    showSymbol: false,
+    silent: true,
+    connectNulls: false,
+    lineStyle: { color: theme[series.colour], width: series.name === 'heapUsedBytes' ? 1.8 : 1.3, type: series.dash.length > 0 ? series.dash : 'solid' },
+    ...(series.name === 'heapUsedBytes' ? { areaStyle: { color: theme.heapUsed, opacity: 0.09 } } : {}),
+    data: points(window.at, window.series[series.name]),
+  }));
+
+  return {
+    animation: false,
+    textStyle: { fontFamily: theme.font },
+    grid: [box(grids.memory), box(grids.gc), box(grids.overview)],
+    xAxis: [
+      time(0, false, scale.fromAt, scale.toAt),
+      time(1, true, scale.fromAt, scale.toAt),
+      { type: 'value', gridIndex: 2, min: overview?.firstAt ?? window.firstAt, max: Math.max(overview?.lastAt ?? window.lastAt, (overview?.firstAt ?? window.firstAt) + 1), show: false },
+    ],
+    yAxis: [
+      { type: 'value', gridIndex: 0, ...bytes, axisLabel: { ...label, formatter: (value: number) => formatBytes(value) }, splitLine: split, axisLine: { show: false }, axisTick: { show: false } },
+      {
+        type: 'value',
+        gridIndex: 1,
+        min: 0,
+        ...pauses,
+        axisLabel: { ...label, formatter: (value: number) => (value === 0 ? '' : formatDuration(value)) },
+        splitLine: split,
+        axisLine: { show: false },
+        axisTick: { show: false },
+      },
+      { type: 'value', gridIndex: 2, min: 0, show: false },
+    ],
+    series: [...memory, marks(window, theme), ...collections(window, theme), ...overviewLines(overview ?? window, theme)],
+  };
+}
+
+function clock(at: number, step: number): string {
+  return step < 1_000 ? `${formatTime(at)}.${String(Math.round(at) % 1_000).padStart(3, '0')}` : step >= 60_000 ? formatTime(at).slice(0, 5) : formatTime(at);
+}
+
+function points(at: readonly number[], values: readonly (number | null)[]): [number, number | null][] {
+  return at.map((time, index) => [time, values[index] ?? null]);
+}
+
+function extent(window: TimelineWindow, names: readonly SeriesName[]): { low: number; high: number } {
+  let low = Infinity;
+  let high = 0;
+  for (const name of names) {
+    for (const value of window.series[name]) {
+      if (value === null) continue;
+      if (value < low) low = value;
+      if (value > high) high = value;
+    }
+  }
+  return { low: low === Infinity ? 0 : low, high: high === 0 ? 1024 * 1024 : high * 1.04 };
+}
+
+/** Vertical lines for snapshots, marks and the end, with their names. */
+function marks(window: TimelineWindow, theme: ChartTheme): LineSeriesOption {
+  const colour = { snapshot: theme.accent, mark: theme.external, exit: theme.mark, attach: theme.textMuted, detach: theme.textMuted };
+  return {
+    type: 'line',
+    id: 'marks',
+    xAxisIndex: 0,
+    yAxisIndex: 0,
+    silent: true,
+    data: [],
+    markLine: {
+      silent: true,
+      symbol: 'none',
+      animation: false,
+      data: window.marks.map((mark) => ({
+        xAxis: mark.at,
+        lineStyle: { color: colour[mark.kind], width: 1, type: mark.kind === 'exit' ? ('solid' as const) : ([4, 3] as number[]) },
+        label: { formatter: () => visibleText(mark.label, 24), color: colour[mark.kind], fontFamily: theme.font, fontSize: 11, position: 'end' as const, distance: 4 },
+      })),
+    },
+  };
+}
+
+/** One bar series a generation, so that the colours tell them apart; heights are pauses. */
+function collections(window: TimelineWindow, theme: ChartTheme): BarSeriesOption[] {
+  return [0, 1, 2].map((generation) => ({
+    type: 'bar',
+    id: `gc-${generation}`,
+    xAxisIndex: 1,
+    yAxisIndex: 1,
+    silent: true,
+    barWidth: 2,
+    barMinHeight: 2,
+    barGap: '-100%',
+    itemStyle: { color: theme.gc[generation as 0 | 1 | 2] },
+    data: window.gc.at.flatMap((at, index) => (window.gc.generation[index] === generation ? [[at, window.gc.pauseMs[index] ?? 0]] : [])),
+  }));
+}
+
+function overviewLines(overview: TimelineWindow, theme: ChartTheme): LineSeriesOption[] {
+  const of = (name: SeriesName, colour: string, opacity: number): LineSeriesOption => ({
+    type: 'line',
+    id: `overview-${name}`,
+    xAxisIndex: 2,
+    yAxisIndex: 2,
+    showSymbol: false,
+    silent: true,
+    lineStyle: { color: colour, width: 1 },
+    areaStyle: { color: colour, opacity },
+    data: points(overview.at, overview.series[name]),
+  });
+  return [of('rssBytes', theme.rss, 0.1), of('heapUsedBytes', theme.heapUsed, 0.18)];
+}

@@ -1,0 +1,104 @@
+/** Binds the command table to what it does. One set per app; the palette, the keys and the buttons all run these. */
+import { defineStore } from 'pinia';
+import { ref } from 'vue';
+import { COMMANDS, type CommandId, type CommandSpec } from '#shared/model/commands.ts';
+import { compareNav, snapshotNav } from '../navigation/nav-state.ts';
+import { useNavigationStore } from '../stores/navigation.ts';
+import { lastPair, useSessionsStore } from '../stores/sessions.ts';
+import { useSettingsStore } from '../stores/settings.ts';
+import { matchesKey } from './keys.ts';
+import { cyclePane, focusFirst } from './panes.ts';
+
+export type CommandDialog = 'palette' | 'shortcuts' | 'mark' | 'terminate' | 'open-files';
+
+interface Binding {
+  when?: () => boolean;
+  run: () => void;
+}
+
+export const useCommands = defineStore('commands', () => {
+  const navigation = useNavigationStore();
+  const sessions = useSessionsStore();
+  const settings = useSettingsStore();
+  /** The dialog that is open; the frame shows it. */
+  const dialog = ref<CommandDialog | null>(null);
+
+  const current = () => sessions.current;
+  const attached = () => current()?.state === 'attached';
+  const withSession = (work: (id: string) => void) => () => {
+    const session = current();
+    if (session) work(session.id);
+  };
+  const readySnapshots = () => current()?.snapshots.filter((snapshot) => snapshot.state === 'ready') ?? [];
+
+  const bindings: Record<CommandId, Binding> = {
+    'start.show': { run: () => navigation.go({ view: 'start' }) },
+    'files.open': { run: () => (dialog.value = 'open-files') },
+    'session.close': { when: () => current() !== null, run: withSession((id) => void sessions.close(id)) },
+    'target.snapshot': { when: () => attached() && current()?.capabilities.snapshot === true, run: withSession((id) => void sessions.takeSnapshot(id)) },
+    'target.collect': { when: () => attached() && current()?.capabilities.collect === true, run: withSession((id) => void sessions.collectGarbage(id)) },
+    'target.mark': { when: attached, run: () => (dialog.value = 'mark') },
+    'target.detach': { when: attached, run: withSession((id) => void sessions.detach(id)) },
+    'target.terminate': { when: () => attached() && current()?.target?.launched === true, run: () => (dialog.value = 'terminate') },
+    'view.timeline': {
+      when: () => current()?.capabilities.timeline === true,
+      run: withSession((sessionId) => navigation.go({ view: 'timeline', sessionId })),
+    },
+    'view.output': {
+      when: () => current()?.capabilities.output === true,
+      run: withSession((sessionId) => navigation.go({ view: 'output', sessionId })),
+    },
+    'view.lastSnapshot': {
+      when: () => readySnapshots().length > 0,
+      run: withSession((id) => {
+        const last = readySnapshots().at(-1);
+        if (last) navigation.go(snapshotNav(id, last.id));
+      }),
+    },
+    'view.compare': {
+      when: () => current() !== null,
+      run: withSession((id) => {
+        const session = current();
+        const pair = session && lastPair(session);
+        navigation.go(pair ? compareNav(id, { baseId: pair[0].id, comparedId: pair[1].id }) : compareNav(id));
+      }),
+    },
+    'view.filter': { when: () => document.querySelector('[data-filter]') !== null, run: () => focusFirst('[data-filter]') },
+    'view.theme': { run: () => void settings.nextTheme() },
+    'go.back': { run: () => navigation.back() },
+    'go.forward': { run: () => navigation.forward() },
+    'go.palette': { run: () => (dialog.value = 'palette') },
+    'go.object': { when: () => document.querySelector('[data-find]') !== null, run: () => focusFirst('[data-find]') },
+    'go.nextPane': { run: () => cyclePane(1) },
+    'go.previousPane': { run: () => cyclePane(-1) },
+    'help.shortcuts': { run: () => (dialog.value = 'shortcuts') },
+  };
+
+  function available(id: CommandId): boolean {
+    return bindings[id].when?.() ?? true;
+  }
+
+  function run(id: CommandId): void {
+    if (available(id)) bindings[id].run();
+  }
+
+  /** Runs the command of a key; true when there was one. Keys without a modifier do nothing while text is typed. */
+  function handleKey(event: KeyboardEvent): boolean {
+    if (dialog.value !== null) return false;
+    const typing = event.target instanceof Element && event.target.closest('input, textarea, select, [contenteditable="true"]') !== null;
+    for (const command of COMMANDS) {
+      if (command.key === null || !matchesKey(event, command.key)) continue;
+      if (typing && !/Mod\+|^F\d/.test(command.key)) return false;
+      if (!available(command.id)) return false;
+      run(command.id);
+      return true;
+    }
+    return false;
+  }
+
+  function spec(id: CommandId): CommandSpec {
+    return COMMANDS.find((command) => command.id === id) as CommandSpec;
+  }
+
+  return { dialog, available, run, handleKey, spec };
+});
