@@ -13,7 +13,7 @@ export function formatBytes(bytes: number | null | undefined): string {
     value /= 1024;
     unit++;
   }
-  if (unit === 0) return `${Math.round(value)} B`;
+  if (unit === 0) return `${groupThousands(value)} B`;
   const text = value < 99.95 ? value.toFixed(1) : groupThousands(value);
   return `${text} ${UNITS[unit]}`;
 }
