@@ -33,6 +33,7 @@ export interface AuditViolation {
 export type Keys = string | readonly string[];
 
 export interface AppDriver {
+  readonly kind: AppHost['kind'];
   start(): Promise<void>;
   /** Ends the application, the browser and the driver, and fails if one of their processes is left. */
   stop(): Promise<void>;
@@ -73,6 +74,8 @@ export interface AppDriver {
   screenshot(name: string): Promise<string>;
   /** Console and security messages of the page since the last call. */
   logs(): Promise<LogEntry[]>;
+  /** Waits for a file that the browser has downloaded completely and returns its path. Not under Electron. */
+  waitForDownload(name: RegExp, options?: WaitOptions): Promise<string>;
   /** Runs an expression in the page; the result must be JSON. */
   evaluate<T>(expression: string): Promise<T>;
   /** Runs axe-core on the page, or on the part that matches, against WCAG 2.2 A and AA. */
@@ -97,6 +100,8 @@ export interface HostRunning {
   debuggerAddress: string;
   /** Address to load first, or null when the application opens its page itself. */
   url: string | null;
+  /** Where downloads go; null where the application saves by a native dialog. */
+  downloadsDir: string | null;
   output(): string;
   /** Ends everything that was started, in order, and resolves when it has gone. */
   stop(): Promise<void>;

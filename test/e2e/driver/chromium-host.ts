@@ -60,6 +60,7 @@ export function createChromiumHost({ args = [], env = {}, url }: ChromiumHostOpt
         return {
           debuggerAddress: browser.debuggerAddress,
           url: address,
+          downloadsDir: browser.downloadsDir,
           output: () => server?.output() ?? '',
           async stop() {
             // Both are ended even if one fails: an orphan would spoil the tests that follow.

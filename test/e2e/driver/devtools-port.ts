@@ -1,5 +1,5 @@
 /** A Chromium (or Electron) with a DevTools port of its own choice in a profile of its own. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startChild, waitForNone, type Child } from './processes.ts';
@@ -11,6 +11,8 @@ const HELPERS_TIMEOUT_MS = 5_000;
 export interface DebuggedBrowser {
   debuggerAddress: string;
   profileDir: string;
+  /** Where the browser puts downloads, without asking. */
+  downloadsDir: string;
   child: Child;
   stop(): Promise<void>;
 }
@@ -21,6 +23,13 @@ export async function startDebugged(
   { env, cwd }: { env?: NodeJS.ProcessEnv; cwd?: string } = {},
 ): Promise<DebuggedBrowser> {
   const profileDir = await mkdtemp(join(tmpdir(), 'heaphouse-e2e-'));
+  const downloadsDir = join(profileDir, 'downloads');
+  await mkdir(join(profileDir, 'Default'), { recursive: true });
+  await mkdir(downloadsDir);
+  await writeFile(
+    join(profileDir, 'Default', 'Preferences'),
+    JSON.stringify({ download: { default_directory: downloadsDir, prompt_for_download: false, directory_upgrade: true } }),
+  );
   const switches = ['--remote-debugging-port=0', `--user-data-dir=${profileDir}`];
   // Chromium refuses to run as root with its sandbox, as in a container.
   if (process.getuid?.() === 0) switches.push('--no-sandbox');
@@ -35,7 +44,7 @@ export async function startDebugged(
 
   try {
     const port = await readPort(join(profileDir, 'DevToolsActivePort'), child);
-    return { debuggerAddress: `127.0.0.1:${port}`, profileDir, child, stop };
+    return { debuggerAddress: `127.0.0.1:${port}`, profileDir, downloadsDir, child, stop };
   } catch (error) {
     await stop().catch(() => undefined);
     throw error;

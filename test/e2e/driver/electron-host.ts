@@ -30,6 +30,8 @@ export function createElectronHost({ args = [], env = {} }: ElectronHostOptions 
         return {
           debuggerAddress: running.debuggerAddress,
           url: null,
+          // The desktop asks with a native dialog, which WebDriver cannot answer.
+          downloadsDir: null,
           output: () => running.child.output(),
           async stop() {
             try {

@@ -3,7 +3,7 @@
  * Node.js and on sandboxed pages. What works, and all that is used: it starts chromedriver and opens a WebDriver session
  * on a browser that is running already (`debuggerAddress`). The hosts start and end that browser.
  */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -143,6 +143,7 @@ export function createSpectronDriver(host: AppHost): AppDriver {
   const isVisible = async (selector: string) => (await client().$(selector)).isDisplayed();
 
   return {
+    kind: host.kind,
     start,
     stop,
     url: () => client().getUrl(),
@@ -209,6 +210,22 @@ export function createSpectronDriver(host: AppHost): AppDriver {
     async logs() {
       const entries = (await client().getLogs('browser')) as { level: string; source: string; message: string; timestamp: number }[];
       return entries.map(({ level, source, message, timestamp }): LogEntry => ({ level, source, message, at: timestamp }));
+    },
+    async waitForDownload(name, options) {
+      const dir = running?.downloadsDir;
+      if (!dir) throw new Error('This host saves files by a native dialog.');
+      let found: string | undefined;
+      await waitUntil(
+        `a download called ${name}`,
+        async () => {
+          const files = readdirSync(dir);
+          // Chromium writes to another name first.
+          found = files.some((file) => file.endsWith('.crdownload')) ? undefined : files.find((file) => name.test(file));
+          return found !== undefined;
+        },
+        options,
+      );
+      return join(dir, found!);
     },
     evaluate,
     async audit(within) {

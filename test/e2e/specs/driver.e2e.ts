@@ -1,6 +1,6 @@
 /** The driver itself, on a page of its own: what the other specs rely on, and that nothing is left behind. */
 import { createServer, type Server } from 'node:http';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { testId, type AppDriver } from '../driver/app-driver.ts';
@@ -16,6 +16,7 @@ const PAGE = `<!doctype html><html lang="en"><head><title>Driver page</title></h
 <p data-testid="answer" aria-live="polite"></p>
 <select data-testid="size" aria-label="Size"><option value="s">small</option><option value="l">large</option></select>
 <p data-testid="key">none</p>
+<a data-testid="download" href="/report.txt" download>Report</a>
 <img data-testid="bad-image" src="data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAA=">
 </main><script src="/page.js"></script></body></html>`;
 
@@ -36,6 +37,11 @@ describe.skipIf(missing !== null)(`driver${missing ? ` (skipped: ${missing})` : 
 
   beforeAll(async () => {
     server = createServer((request, response) => {
+      if (request.url === '/report.txt') {
+        response.setHeader('Content-Disposition', 'attachment; filename="report.txt"');
+        response.end('one line\n');
+        return;
+      }
       const isScript = request.url === '/page.js';
       response.setHeader('Content-Security-Policy', "default-src 'none'; script-src 'self'; img-src data:");
       response.setHeader('Content-Type', isScript ? 'text/javascript' : 'text/html; charset=utf-8');
@@ -83,6 +89,11 @@ describe.skipIf(missing !== null)(`driver${missing ? ` (skipped: ${missing})` : 
     const violations = await driver.audit();
     expect(violations.map(({ id }) => id)).toEqual(['image-alt']);
     expect(violations[0].elements[0]).toContain('bad-image');
+  });
+
+  test('downloads', async () => {
+    await driver.click(testId('download'));
+    expect(readFileSync(await driver.waitForDownload(/^report.*\.txt$/), 'utf8')).toBe('one line\n');
   });
 
   test('runs one window', async () => {
