@@ -1,0 +1,38 @@
+/** The comparison of two snapshots. */
+import { testId, type AppDriver } from '../driver/app-driver.ts';
+import { findRow, type ShownRow } from './table.ts';
+
+const COMPARE_TIMEOUT_MS = 90_000;
+
+export interface ComparePage {
+  waitUntilReady(): Promise<void>;
+  totals(): Promise<string>;
+  classRow(name: string): Promise<ShownRow>;
+  /** Selects the class and returns the lines of "Held by". */
+  holdersOf(name: string): Promise<string[]>;
+  /** Saves the comparison and returns the file that was downloaded. Not under Electron, which asks natively. */
+  exportAs(format: 'html' | 'csv' | 'json'): Promise<string>;
+}
+
+export function comparePage(driver: AppDriver): ComparePage {
+  return {
+    async waitUntilReady() {
+      await driver.waitFor(`${testId('compare-view')}[data-state="ready"]`, { timeoutMs: COMPARE_TIMEOUT_MS });
+    },
+    totals: () => driver.text(testId('compare-totals')),
+    async classRow(name) {
+      return (await findRow(driver, 'compare-filter', 'compare-row', name)).row;
+    },
+    async holdersOf(name) {
+      await findRow(driver, 'compare-filter', 'compare-row', name);
+      await driver.click(`${testId('compare-row')} ${testId('cell-name')}`);
+      await driver.waitForText(testId('holder-row'), /\S/, { timeoutMs: COMPARE_TIMEOUT_MS });
+      return driver.texts(testId('holder-row'));
+    },
+    async exportAs(format) {
+      await driver.click(testId('export-button'));
+      await driver.click(testId(`export-${format}`));
+      return driver.waitForDownload(new RegExp(`\\.${format}$`), { timeoutMs: 30_000 });
+    },
+  };
+}
