@@ -60,7 +60,8 @@ function regexFilter(source: string, flags: string): TextFilter {
       try {
         BATCH_SCRIPT.runInContext(context, { timeout: BATCH_MS });
       } catch (error) {
-        if (error instanceof Error && 'code' in error && error.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT') {
+        // The error comes out of another realm: it is no instance of our Error.
+        if ((error as { code?: unknown } | null)?.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT') {
           throw filterError(`The regular expression /${source}/ takes too long on these names; make it simpler.`);
         }
         throw error;

@@ -100,12 +100,12 @@ export function createFolder(heap: Heap): Folder {
     holderText(fold) {
       const list = chain(fold);
       const texts: string[] = [];
-      for (const entry of list.slice(0, holderLength(list))) {
+      for (const entry of list.slice(0, -1)) {
         if (entry.named || entry.scope) texts.push(stepText(entry));
         else if (entry.edge === ANY && texts.length > 0) texts[texts.length - 1] += ANY;
       }
       if (texts.length === 0) {
-        const nearest = list.length > 1 ? list[list.length - 2]! : list[0];
+        const nearest = list[list.length - 2] ?? (list[0]?.label === '' ? list[0] : undefined);
         return nearest ? `${nearest.edge} ${nearest.label}`.trim() : '(root)';
       }
       if (texts.length <= MAX_TEXT_STEPS) return texts.join(' → ');

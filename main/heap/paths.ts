@@ -12,7 +12,7 @@ import { retainerEdge } from './object.ts';
 import { orderByNumber } from './order.ts';
 import { createPacer } from './run.ts';
 import type { RunOptions } from './run.ts';
-import { nearestHolder } from './shortest.ts';
+import { holderCost, nearestHolder } from './shortest.ts';
 
 export interface PathOptions extends RunOptions {
   /** Paths wanted, default 5, at most 100. */
@@ -20,6 +20,9 @@ export interface PathOptions extends RunOptions {
   /** Stop looking after this time, default 500 ms. */
   readonly timeLimitMs?: number;
 }
+
+/** With more holders than this, equally long paths come in the order of the file. */
+const MAX_WEIGHED = 1_000;
 
 /** Steps of a path that are sent; of longer ones (linked lists) the middle is left out. */
 const MAX_STEPS = 400;
@@ -39,7 +42,11 @@ export async function pathsToRoot(heap: Heap, ordinal: number, options: PathOpti
   const count = firstRetainer[ordinal + 1]! - first;
   const order = await orderByNumber(
     count,
-    (i) => distanceThrough(heap, distance, ordinal, retainer[first + i]! & RETAINER_SOURCE),
+    (i) => {
+      const length = distanceThrough(heap, distance, ordinal, retainer[first + i]! & RETAINER_SOURCE);
+      // Of equally long ones the one that tells most; costs are below 128.
+      return length * 128 + (count <= MAX_WEIGHED ? holderCost(heap, analysis, ordinal, first + i) : 0);
+    },
     false,
     options,
   );

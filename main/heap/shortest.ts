@@ -50,8 +50,8 @@ export function nearestHolder(heap: Heap, analysis: HeapAnalysis, node: number):
   return { node: retainer[bestAt]! & RETAINER_SOURCE, edge: retainerEdge(heap, analysis, node, bestAt) };
 }
 
-/** 0 is best. Edges of large sources are not looked up: that would cost more than it tells. */
-function holderCost(heap: Heap, analysis: HeapAnalysis, node: number, at: number): number {
+/** What speaks against a step to a node, 0 is best; `at` is its place in the list of retainers. Edges of large sources are not looked up: that would cost more than it tells. */
+export function holderCost(heap: Heap, analysis: HeapAnalysis, node: number, at: number): number {
   const entry = analysis.retainer[at]!;
   const source = entry & RETAINER_SOURCE;
   let cost = entry >= RETAINER_WEAK ? 8 : 0;
