@@ -10,6 +10,18 @@ import os as _os
 import sys as _sys
 
 
+def _waits(rendezvous):
+    """Only the first interpreter of a launch waits; those it starts would wait for nobody."""
+    if _os.environ.get('HEAPHOUSE_WAIT') != '1':
+        return False
+    try:
+        _os.close(_os.open(_os.path.join(rendezvous, 'python.target'),
+                           _os.O_WRONLY | _os.O_CREAT | _os.O_EXCL, 0o600))
+    except OSError:
+        return False
+    return True
+
+
 def _start():
     here = _os.path.dirname(_os.path.abspath(__file__))
     _sys.path[:] = [p for p in _sys.path
@@ -24,18 +36,20 @@ def _start():
         with open(loader) as source:
             code = compile(source.read(), loader, 'exec')
         exec(code, scope)
-        scope['start_launched'](rendezvous, _os.environ.get('HEAPHOUSE_WAIT') == '1')
-    except Exception as error:
+        scope['start_launched'](rendezvous, _waits(rendezvous))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         try:
             scope['write_error'](rendezvous, error)
-        except Exception:
+        except BaseException:
             pass
     finally:
         scope.clear()
 
 
 _start()
-del _start, _os
+del _start, _waits, _os
 
 # Behave as if this file had not been on the path: the program's own sitecustomize runs, with its
 # own errors. Where there is none, the import fails under the name `site` expects and ignores.
