@@ -69,6 +69,18 @@ export function createHosts(startHost: StartHost, log: (line: string) => void): 
     return host;
   }
 
+  /** Puts a host that has been prepared in the place of the bare one; like that one it is forgotten when it ends. */
+  function keep(key: string, host: Promise<RunningHost>): void {
+    running.set(key, host);
+    host.then(
+      ({ process }) =>
+        process.onExit(() => {
+          if (running.get(key) === host) running.delete(key);
+        }),
+      () => undefined,
+    );
+  }
+
   async function stopOne(key: string): Promise<void> {
     const host = running.get(key);
     running.delete(key);
@@ -100,7 +112,7 @@ export function createHosts(startHost: StartHost, log: (line: string) => void): 
         await host.client.service(captureContract).replay({ dir: session.dir! });
         return host;
       });
-      running.set(keyOf('session', session.id), replaying);
+      keep(keyOf('session', session.id), replaying);
       try {
         return (await replaying).client;
       } catch (error) {
@@ -118,7 +130,7 @@ export function createHosts(startHost: StartHost, log: (line: string) => void): 
           await registerAll(started.client, session);
           return started;
         });
-        running.set(key, host);
+        keep(key, host);
         host.catch(() => running.delete(key));
       }
       return (await host).client;

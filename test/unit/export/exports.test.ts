@@ -62,7 +62,7 @@ describe('JSON', () => {
       expect(Object.keys(row[cell])).toEqual(['objects', 'shallowBytes', 'retainedBytes']);
     }
     const names = new Set(document.classes.map(({ name }) => name));
-    for (const name of HOSTILE_NAMES.filter((each) => each.length < 1_000 && each.isWellFormed())) expect(names).toContain(name);
+    for (const name of HOSTILE_NAMES.filter((each) => each.length < 1_000 && !each.includes('\ud800'))) expect(names).toContain(name);
   });
 });
 
