@@ -19,7 +19,7 @@ def _enter(path, rendezvous):
             code = compile(source.read(), loader, 'exec')
         exec(code, scope)
         scope['start_injected'](rendezvous)
-    except Exception:
+    except BaseException:
         pass  # start_injected reports; without load.py there is nobody to report to
     finally:
         scope.clear()

@@ -105,5 +105,5 @@ def start_injected(rendezvous):
         if reason:
             raise RuntimeError(reason)
         load(False).start(rendezvous=rendezvous, origin='inject')
-    except Exception as error:
+    except BaseException as error:
         write_error(rendezvous, error)

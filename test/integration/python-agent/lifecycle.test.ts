@@ -8,6 +8,16 @@ import { oldInterpreters, supportedInterpreters } from './interpreters.ts';
 
 const { found, missing } = supportedInterpreters();
 const targets: Target[] = [];
+const SHADOWED = `
+import sys
+print("up", flush=True)
+sys.stdin.readline()
+try:
+    import select
+except SystemExit as own:
+    print(own, flush=True)
+sys.stdin.readline()
+`;
 
 for (const minor of missing) it.skip(`life cycle on CPython ${minor} (no such interpreter on this machine)`, () => undefined);
 
@@ -90,14 +100,18 @@ describe.each(found)('agent life cycle on CPython $version', ({ path }) => {
   it('survives a program that shadows what agents usually import', async () => {
     const shadow = mkdtempSync(join(tmpdir(), 'heaphouse-shadow-'));
     try {
-      for (const name of ['socket', 'json', 'select', 'struct', 'ctypes', 'hashlib', 'base64', 'threading', 'queue', 'random']) {
+      for (const name of ['socket', 'json', 'select', 'struct', 'ctypes', 'hashlib', 'base64', 'array', 'binascii', 'fcntl', 'threading', 'queue']) {
         execFileSync('sh', ['-c', `echo 'raise SystemExit("shadowed ${name}")' > "${join(shadow, name)}.py"`]);
       }
-      const target = launch(path, ['-c', 'import sys; print("up", flush=True); sys.stdin.readline()'], { env: { PYTHONPATH: `${BOOTSTRAP}:${shadow}` } });
+      // A bare environment: .pth files of the machine's site-packages may import what is shadowed.
+      execFileSync(path, ['-m', 'venv', '--without-pip', join(shadow, 'venv')]);
+      const target = launch(join(shadow, 'venv', 'bin', 'python'), ['-c', SHADOWED], { env: { PYTHONPATH: `${BOOTSTRAP}:${shadow}` } });
       const client = await Client.open((await target.meet()).webSocketUrl);
       await target.says('up');
       expect((await client.call('Python.getMemoryUsage'))['heapUsedBytes']).toBeGreaterThan(100_000);
       expect((await client.call('Python.writeHeapSnapshot', { path: join(target.folder, 'x.heapsnapshot') }))['nodes']).toBeGreaterThan(1000);
+      target.tell('go');
+      await target.says('shadowed select'); // the program still gets its own
       client.close();
     } finally {
       rmSync(shadow, { recursive: true });
@@ -144,6 +158,8 @@ describe.each(found)('agent life cycle on CPython $version', ({ path }) => {
       'second = heaphouse_agent.start()',
       'assert second != first and second.startswith("ws://127.0.0.1:")',
       'heaphouse_agent.stop()',
+      'import time; end = time.time() + 5',
+      'while len(os.listdir("/proc/self/task")) > 1 and time.time() < end: time.sleep(0.01)',
       'print("ok", len(os.listdir("/proc/self/task")))',
     ].join('\n');
     const run = spawnSync(path, ['-c', code], { encoding: 'utf8', timeout: 20_000 });

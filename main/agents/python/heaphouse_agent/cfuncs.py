@@ -1,6 +1,8 @@
 """A minimal way to call C functions: `_ctypes` without the `ctypes` package around it."""
+from .compat import array, standard
+
 try:
-    import _ctypes
+    _ctypes = standard('_ctypes')
 except ImportError:
     _ctypes = None
 
@@ -40,7 +42,6 @@ class Structure(object):
     """A block of memory to hand to C, `words` machine words long, zeroed."""
 
     def __init__(self, words):
-        from .compat import array
         self.data = array('L', bytes(8 * words))
 
     @property

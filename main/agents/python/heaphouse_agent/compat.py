@@ -4,27 +4,68 @@ They are C modules of the standard library under names a program does not shadow
 `socket`), so a target with its own `socket.py` or `json.py` on the path cannot break the agent,
 and the agent does not load big Python modules (`json` brings `re` and `enum`) into the target.
 """
-import _json
-import _signal
-import _socket
-import _thread
-import binascii
-import gc
-import itertools
 import os
-import select
 import sys
-import time
-from _collections import deque
-from array import array
+
+
+def standard(name):
+    # type: (str) -> object
+    """A C module of the standard library, even where the program has a module of that name.
+
+    `import` would find a `select.py` or `array.py` on the program's path first. Such a name is
+    loaded from the standard library for the agent alone and stays out of `sys.modules`.
+    """
+    bootstrap = sys.modules['_frozen_importlib']
+    external = sys.modules['_frozen_importlib_external']
+    builtin = name in sys.builtin_module_names
+    if builtin:
+        spec = bootstrap.BuiltinImporter.find_spec(name)
+    else:
+        library = os.path.dirname(os.path.abspath(os.__file__))
+        folders = [os.path.join(library, 'lib-dynload'), library]
+        folders += [p for p in sys.path if type(p) is str and p.endswith('lib-dynload')]
+        spec = external.PathFinder.find_spec(name, folders)
+    if spec is None:
+        raise ImportError('the standard library has no %s' % name, name=name)
+    loaded = sys.modules.get(name)
+    if loaded is not None:
+        if builtin or getattr(loaded, '__file__', None) == spec.origin:
+            return loaded
+    elif builtin or same_file(external.PathFinder.find_spec(name), spec):
+        return __import__(name)
+    module = bootstrap.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    if loaded is None:
+        sys.modules.pop(name, None)  # some C modules enter themselves
+    else:
+        sys.modules[name] = loaded
+    return module
+
+
+def same_file(one, other):
+    return one is not None and one.origin == other.origin
+
+
+_json = standard('_json')
+_signal = standard('_signal')
+_socket = standard('_socket')
+_thread = standard('_thread')
+atexit = standard('atexit')
+binascii = standard('binascii')
+gc = standard('gc')
+itertools = standard('itertools')
+select = standard('select')
+time = standard('time')
+deque = standard('_collections').deque
+array = standard('array').array
 
 try:
-    from _sha1 import sha1
+    sha1 = standard('_sha1').sha1
 except ImportError:  # builds that only have OpenSSL's
-    from hashlib import sha1
+    sha1 = standard('_hashlib').openssl_sha1
 
 try:
-    import fcntl
+    fcntl = standard('fcntl')
 except ImportError:
     fcntl = None
 
@@ -76,7 +117,3 @@ def monotonic_ms():
 def epoch_ms():
     # type: () -> float
     return time.time() * 1000.0
-
-
-__all__ = ['_json', '_signal', '_socket', '_thread', 'array', 'binascii', 'deque', 'gc',
-           'itertools', 'os', 'select', 'sha1', 'sys', 'time']

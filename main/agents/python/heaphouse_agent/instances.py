@@ -15,6 +15,7 @@ referents = gc.get_referents
 getrefcount = sys.getrefcount
 basicsize = type.__dict__['__basicsize__'].__get__
 itemsize = type.__dict__['__itemsize__'].__get__
+MAX_FAILURES = 64  # objects of a class whose values no known name explains, until we stop trying
 weakrefoffset = type.__dict__['__weakrefoffset__'].__get__
 read_attribute = object.__getattribute__
 INLINE = sys.version_info >= (3, 11)
@@ -43,7 +44,10 @@ def candidate_names(cls):
             if type(value) is tuple:  # __static_attributes__ (3.13), __match_args__, ...
                 found = value
             elif type(value) is Function:
-                found = value.__code__.co_names
+                code = value.__code__
+                # Constants too: setattr(self, 'name', ...), self.__dict__['name'].
+                found = code.co_names + tuple([c for c in code.co_consts if type(c) is str
+                                               and len(c) < 60 and c.isidentifier()])
             else:
                 continue
             for name in found:
@@ -97,7 +101,8 @@ def make(sink):
             elif may_touch:
                 d = read_dict(o)
                 if known_dicts is not None and id(d) in known_dicts:  # 3.13 does not report it
-                    namespace(d, dict_and_count([d])[2] - 2)
+                    count = dict_and_count([d])[2] - 2  # `d` and the list
+                    namespace(d, count)
                 else:  # made for us just now: no object of the program
                     keys, values = sink.content(d)
                     attributes(keys, values)
@@ -118,6 +123,7 @@ def make(sink):
         what the collector reports, by identity. What stays unmatched gets a hidden edge."""
         rest = candidate_names(cls)
         active = []
+        failures = [0]
 
         def on_values(o, refs):
             addresses = list(map(id, refs))
@@ -145,13 +151,19 @@ def make(sink):
                     if attempt(name):
                         rest.remove(name)
                         active.append(name)
+                        failures[0] = 0
+                if addresses:
+                    failures[0] += 1
+                    if failures[0] > MAX_FAILURES:
+                        del rest[:]
             position = 0
             for child in refs:
                 address = id(child)
                 if address in addresses:
                     addresses.remove(address)
                     if type(child) is dict and not used and explains(cls, o, child):
-                        namespace(child, dict_and_count([child])[2] - 3)
+                        count = dict_and_count([child])[2] - 3  # `child`, `refs` and the list
+                        namespace(child, count)
                     else:
                         link(HIDDEN, position, child)
                     position += 1
@@ -233,11 +245,11 @@ def make(sink):
         def _take_dict(o, rest):
             """Shows the instance's attributes; returns what they do not explain."""
             if not INLINE:
-                for position, child in enumerate(rest):
-                    if type(child) is dict:
-                        namespace(child, dict_and_count([child])[2] - 4)
-                        del rest[position]
-                        break
+                kinds = list(map(id, map(type, rest)))
+                if id(dict) in kinds:
+                    child = rest.pop(kinds.index(id(dict)))
+                    count = dict_and_count([child])[2] - 3  # `child`, `refs` and the list
+                    namespace(child, count)
                 return rest
             if read_dict is None:
                 return rest

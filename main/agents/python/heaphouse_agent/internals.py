@@ -185,7 +185,7 @@ def make(sink):
         name_rest(referents(o), known)
 
     def suspended(frame_field, code_field, running_field):
-        code_sid = names(code_field)
+        code_sid, frame_sid = names(code_field), names(frame_field)
 
         def on_generator(o):
             known = {}
@@ -194,9 +194,10 @@ def make(sink):
             left = list(refs)
             if not INLINE or sink.may_touch:
                 # Where it runs on another thread its frame was read with that thread.
-                if not getattr(o, running_field):
-                    frame = getattr(o, frame_field)
-                    if frame is not None and id(frame) not in index:
+                frame = None if getattr(o, running_field) else getattr(o, frame_field)
+                if frame is not None:
+                    known[id(frame)] = (INTERNAL, frame_sid)
+                    if INLINE and id(frame) not in index:
                         for name, value in frame_locals(frame).items():
                             known.setdefault(id(value), (CONTEXT, names(name)))
             known[id(code)] = (INTERNAL, code_sid)

@@ -1,6 +1,6 @@
 """Starting, forking and ending: the one agent of this process."""
 from . import VERSION, forking, gcevents, memory, own, rendezvous as meeting, workers
-from .compat import _thread, deque, epoch_ms, os, sys
+from .compat import _thread, atexit, deque, epoch_ms, os, sys, time
 from .dispatch import Session
 from .server import Server
 from .wake import Waker
@@ -240,14 +240,12 @@ def _report(folder, error):
 
 
 def _register_exit(agent):
-    import atexit
     agent.exit_hook = agent.at_exit
     atexit.register(agent.exit_hook)
     own.extra.append(agent.exit_hook)
 
 
 def _unregister_exit(agent):
-    import atexit
     atexit.unregister(agent.exit_hook)
 
 
@@ -288,7 +286,6 @@ def stop():
         agent.server.running = False
     agent.post(leave)
     if _thread.get_ident() not in own.threads:
-        import time
         deadline = time.time() + START_TIMEOUT
         while not agent.thread_ended and time.time() < deadline:
             time.sleep(0.005)
