@@ -91,8 +91,8 @@ async function enter(facts: ProcessFacts, system: SystemFacts, options: TargetOp
     return { ...about, runtime: report.pythonVersion === undefined ? about.runtime : `CPython ${report.pythonVersion}`, webSocketUrl: report.webSocketUrl, pauseMs, notes, cleanUp };
   }
   if (about.kind === 'node') {
-    const { webSocketUrl, port, opened } = await enterNode(facts, system, options);
-    return { ...about, webSocketUrl, opened, notes: [opened ? `opened its inspector on port ${port} by SIGUSR1` : `its inspector was open on port ${port}`] };
+    const { webSocketUrl, port, opened, cleanUp } = await enterNode(facts, system, options);
+    return { ...about, webSocketUrl, opened, cleanUp, notes: [opened ? `opened its inspector on port ${port} by SIGUSR1` : `its inspector was open on port ${port}`] };
   }
   if (facts.openPort === null) throw new HeaphouseError('unsupported', `Process ${pid} has no debugging port open.`);
   const { webSocketUrl, runtime, title } = await enterBrowser(pid, facts.openPort, options.signal);

@@ -39,7 +39,7 @@ async function openDir(dir: string, version: 1 | 2): Promise<CgroupReader | null
 
 async function readVersion2(dir: string): Promise<CgroupMemory | null> {
   const [current, limit, peak, events] = await Promise.all(['memory.current', 'memory.max', 'memory.peak', 'memory.events'].map((name) => readHead(join(dir, name), 8_192)));
-  if (current == null) return null;
+  if (current === undefined || current === null) return null;
   return {
     path: dir,
     limitBytes: limitOf(limit ?? null),
@@ -54,7 +54,7 @@ async function readVersion1(dir: string): Promise<CgroupMemory | null> {
   const [current, limit, peak, failures, control] = await Promise.all(
     ['memory.usage_in_bytes', 'memory.limit_in_bytes', 'memory.max_usage_in_bytes', 'memory.failcnt', 'memory.oom_control'].map((name) => readHead(join(dir, name), 8_192)),
   );
-  if (current == null) return null;
+  if (current === undefined || current === null) return null;
   return {
     path: dir,
     limitBytes: limitOf(limit ?? null),

@@ -58,9 +58,10 @@ function memoryEvidence(facts: ExitFacts, signal: string | null): { likely: bool
     return { likely: true, sentences: [...last, `That is at the limit of its control group, ${formatBytes(limit)}, so it was probably killed for lack of memory.`] };
   }
   // The start's peak is older than the target: a group that had been full before says nothing.
-  const peakGrew = cgroup?.peakBytes != null && (cgroupAtStart?.peakBytes == null || cgroup.peakBytes > cgroupAtStart.peakBytes);
-  if (limit !== null && peakGrew && cgroup.peakBytes !== null && cgroup.peakBytes >= limit * NEAR_LIMIT) {
-    return { likely: true, sentences: [...last, `Its control group reached ${formatBytes(cgroup.peakBytes)} of ${formatBytes(limit)}, so it was probably killed for lack of memory.`] };
+  const peak = cgroup?.peakBytes ?? null;
+  const peakAtStart = cgroupAtStart?.peakBytes ?? null;
+  if (limit !== null && peak !== null && peak >= limit * NEAR_LIMIT && (peakAtStart === null || peak > peakAtStart)) {
+    return { likely: true, sentences: [...last, `Its control group reached ${formatBytes(peak)} of ${formatBytes(limit)}, so it was probably killed for lack of memory.`] };
   }
   if (kills === 0) {
     return { likely: false, sentences: [...last, `Its control group${limitText} counts no kill for lack of memory since the start, so somebody sent the signal, or the whole machine ran short (the kernel log tells: journalctl -k).`] };
@@ -68,9 +69,9 @@ function memoryEvidence(facts: ExitFacts, signal: string | null): { likely: bool
   return { likely: false, sentences: [...last, 'There is no evidence either way that memory ran out; the kernel log tells (journalctl -k).'] };
 }
 
+/** Null unless both are known. */
 function growth(now: number | null | undefined, before: number | null | undefined): number | null {
-  if (now == null) return null;
-  return before == null ? null : Math.max(0, now - before);
+  return typeof now === 'number' && typeof before === 'number' ? Math.max(0, now - before) : null;
 }
 
 /** What runtimes print when they run out of memory themselves. Only where the exit fits: programs also print this and go on. */

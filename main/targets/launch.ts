@@ -182,11 +182,14 @@ async function lookAtDevTools(child: Child, userDataDir: string | null, printedU
 async function describeEndpoint(child: Child, port: number, plan: Plan): Promise<Found | null> {
   const version = await readVersion('127.0.0.1', port, { timeoutMs: 1_000 });
   const target = pickTarget(await readTargets('127.0.0.1', port, { timeoutMs: 1_000 }));
-  if (target?.webSocketUrl == null) return null;
+  if (!target?.webSocketUrl) return null;
   const about = describeBrowser(version.browser);
   const kind = about.kind === 'node' && plan.command.kind === 'electron' ? 'electron' : about.kind;
-  // The renderer's heap is wanted, but Chromium's own process is what can be watched for its end.
-  const pid = kind === 'chromium' ? child.pid : ((await findListeningPid(port, [child.pid, ...(await readDescendants(child.pid))])) ?? child.pid);
+  // Whoever listens must be ours: a port file may be left from an earlier browser, and its port taken by anybody.
+  const listener = await findListeningPid(port, [child.pid, ...(await readDescendants(child.pid))]);
+  if (listener === null && process.platform === 'linux') return null;
+  // The page's heap is wanted, but Chromium's own process is what can be watched for its end.
+  const pid = kind === 'chromium' ? child.pid : (listener ?? child.pid);
   const argv = await readCmdline(pid);
   if (LAUNCHER_SCRIPT.test(argv[1] ?? '')) return null;
   // Without a pause of ours the preload is about to report this process; its own report is better.

@@ -46,7 +46,10 @@ export interface AttachedTarget extends TargetDescription {
   receipt: Receipt;
   /** Calls once when the process has gone; code and signal are not known for a process that is not our child. */
   onExit(listener: (exit: TargetExit) => void): Dispose;
-  /** Stops watching and removes what we put on disk. The target is not touched: closing its inspector or agent is the session host's part. */
+  /**
+   * Stops watching and removes what we left: files, an inspector that we opened and nobody has closed. The agent in a
+   * Python ends by itself when its folder is gone. An orderly detach is the session host's part and comes before.
+   */
   dispose(): Promise<void>;
 }
 

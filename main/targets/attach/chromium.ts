@@ -12,7 +12,7 @@ export interface BrowserEntry {
 export async function enterBrowser(pid: number, port: number, signal: AbortSignal | undefined): Promise<BrowserEntry> {
   const version = await readVersion('127.0.0.1', port, { signal });
   const target = pickTarget(await readTargets('127.0.0.1', port, { signal }));
-  if (target?.webSocketUrl == null) {
+  if (!target?.webSocketUrl) {
     throw new HeaphouseError('busy', `Process ${pid} has no page that can be connected to.`, { advice: 'Open a page, or close the developer tools that are attached to it.' });
   }
   return { webSocketUrl: target.webSocketUrl, runtime: describeBrowser(version.browser).runtime, title: target.title.trim() || target.url };

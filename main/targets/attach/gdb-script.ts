@@ -9,6 +9,9 @@
  * more by gdb after the stop.
  */
 
+/** select and pselect6 of x86-64. */
+const SELECT_CALLS: readonly number[] = [23, 270];
+
 export type Entry =
   | { how: 'pending' }
   /** `syscall`: the number the main thread was seen waiting in. */
@@ -105,6 +108,9 @@ function waitingLines(syscall: number, pageBytes: number, arch: string): string[
     '  if $rax == -516',
     '    set $rax = -4',
     '  end',
+    // ERESTARTNOHAND of select and pselect6: the rest of the wait was worked out when the thread was stopped, so the wait
+    // would be longer by the whole stop. Not for other calls: pause() may only end by a signal.
+    ...(SELECT_CALLS.includes(syscall) ? ['  if $rax == -514', '    set $rax = -4', '  end'] : []),
     ...run.map((line) => `  ${line}`),
     'else',
     ...pendingLines().map((line) => `  ${line}`),

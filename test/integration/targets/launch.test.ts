@@ -123,6 +123,18 @@ it.skipIf(pythons.length === 0)('Python below a shell (needs a Python)', async (
   expect(alive(pid)).toBe(false);
 });
 
+it.skipIf(pythons.length === 0)('children of a Python target do not wait (needs a Python)', async () => {
+  const file = join(base, 'parent.py');
+  writeFileSync(file, "import subprocess, sys\nif len(sys.argv) > 1: print('child', flush=True)\nelse: print('exit', subprocess.call([sys.executable, __file__, 'x']), flush=True)\n");
+  const target = await launch({ command: pythons.at(-1)?.path ?? '', args: [file] });
+  const output = collect(target);
+  const begun = Date.now();
+  await call(target.capture.webSocketUrl, 'Runtime.runIfWaitingForDebugger');
+  await waitFor(() => output.stdout.includes('exit'), 10_000, () => JSON.stringify(output));
+  expect(output.stdout).toBe('child\nexit 0\n');
+  expect(Date.now() - begun).toBeLessThan(10_000);
+});
+
 describe('what cannot be launched', () => {
   it.each<[string, () => LaunchRequest, object]>([
     ['a command that does not exist', () => ({ command: 'no-such-command-at-all', args: [] }), { code: 'not-found', message: expect.stringContaining('no-such-command-at-all') }],
