@@ -29,6 +29,9 @@ export const ROOT_FOLD = 0;
 
 const ANY = '[*]';
 
+/** Groups of roots that go without saying: a module or a thread below them says it. */
+const PLAIN_GROUPS = new Set(['', '(root)', '(GC roots)', '(modules)', '(threads)']);
+
 /** A mapping with more fields than this is a collection: its keys are data, not names. */
 const MAX_NAMED_FIELDS = 24;
 /** Different names below one folded node, after which further ones read `[*]`. */
@@ -46,7 +49,7 @@ interface Fold {
   readonly example: number;
   /** The edge is a name the program chose. */
   readonly named: boolean;
-  /** What names below it belong to: a module, a class, a global object. */
+  /** What names below it belong to: a module, a class, a global object, a thread, a group of roots. */
   readonly scope: boolean;
   namedChildren: number;
 }
@@ -120,16 +123,21 @@ export function createFolder(heap: Heap): Folder {
 
   /** A part of the runtime takes the path of what it belongs to; other nodes are a step all the same. */
   function passOver(fold: number, target: number): number {
-    if (isRuntime(heap, target) || isNamespace(heap, target)) return fold;
     const label = nodeLabel(heap, target);
-    const scope = isScopeLabel(heap, label) || (fold === ROOT_FOLD && heap.producer !== 'cpython');
+    if (heap.producer === 'cpython' && heap.nodeKind[target] === heap.kinds.synthetic) {
+      if (PLAIN_GROUPS.has(label)) return fold;
+      return child(fold, '', label.replace(/^\((.*)\)$/, '$1'), target, { scope: true });
+    }
+    if (isRuntime(heap, target) || isNamespace(heap, target)) return fold;
+    const onGroup = folds[fold]!.scope && heap.nodeKind[folds[fold]!.example] === heap.kinds.synthetic;
+    const scope = onGroup || isScopeLabel(heap, label) || (fold === ROOT_FOLD && heap.producer !== 'cpython');
     return child(fold, '', label, target, { scope });
   }
 }
 
 function stepText({ edge, label, scope }: Fold): string {
   if (edge === '' || (scope && /^(module|class) /.test(label))) return label;
-  return label === `${edge}()` ? label : `${edge} (${label})`;
+  return label === `${edge}()` || label.endsWith(`.${edge}()`) ? `${edge}()` : `${edge} (${label})`;
 }
 
 /** Modules and classes of Python are called by their names wherever they are met. */
@@ -155,9 +163,10 @@ function foldedEdge(heap: Heap, source: number, edge: number, target: number): {
     if (isNumberedEdge(heap, edge) || /^\d/.test(name)) return isRuntime(heap, target) ? null : { text: ANY, named: false };
     return null;
   }
-  if (kind === kinds.edgeElement) return { text: ANY, named: false };
   if (kind === kinds.edgeContext) return { text: name, named: true };
-  if (heap.nodeKind[source] === kinds.synthetic) return isGroup(heap, source) ? null : { text: name, named: true };
+  if (heap.nodeKind[source] === kinds.synthetic && isGroup(heap, source)) return null;
+  if (kind === kinds.edgeElement) return { text: ANY, named: false };
+  if (heap.nodeKind[source] === kinds.synthetic) return { text: name, named: true };
   if (/^\[.*\]$/s.test(name)) return { text: ANY, named: false };
   const fields = heap.firstEdge[source + 1]! - heap.firstEdge[source]!;
   if (fields > MAX_NAMED_FIELDS && isMapping(heap, source)) return { text: ANY, named: false };

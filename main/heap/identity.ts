@@ -97,6 +97,7 @@ export function sameObject(base: Heap, baseOrdinal: number, compared: Heap, comp
   // Groups, threads and frames are not objects on the heap; their ids are given by name.
   if (kind === 'synthetic') return sameName(base, baseOrdinal, compared, comparedOrdinal);
   const isValue = kind === 'string' || kind === 'number' || kind === 'bigint';
+  if (!isValue && sharesPlace(base, baseOrdinal, compared, comparedOrdinal)) return true;
   const before = isValue ? null : evidence(base, baseOrdinal);
   const after = isValue ? null : evidence(compared, comparedOrdinal);
   if (before === null || after === null || (before.all.size === 0 && after.all.size === 0)) {
@@ -116,21 +117,50 @@ interface Evidence {
 const TYPE_EDGES = new Set(['__class__', 'ob_type', '(type)', '__type__', 'type']);
 const COMMON_CLASSES = new Set(['NoneType', 'bool', 'ellipsis', 'NotImplementedType', 'type', 'module']);
 
+/** What an edge says about who its source is: nothing at all, that it has such an edge, or which object it is. */
+const SAYS_NOTHING = 0;
+const SAYS_SHAPE = 1;
+const TELLING = 2;
+
+function weightOf(heap: Heap, edge: number): number {
+  const { kinds } = heap;
+  const kind = heap.edgeKind[edge]! & EDGE_KIND;
+  if (kind === kinds.edgeWeak) return SAYS_NOTHING;
+  if (kind === kinds.edgeInternal) {
+    const name = edgeName(heap, edge, 24);
+    if (TYPE_EDGES.has(name)) return SAYS_NOTHING;
+    if (name.startsWith('(key')) return SAYS_SHAPE;
+  }
+  const target = heap.edgeTo[edge]!;
+  if (heap.nodeKind[target] === kinds.number || COMMON_CLASSES.has(classText(heap, target))) return SAYS_SHAPE;
+  return TELLING;
+}
+
+/** The usual case, without any list: the same telling target in the same place. */
+function sharesPlace(base: Heap, baseOrdinal: number, compared: Heap, comparedOrdinal: number): boolean {
+  const first = base.firstEdge[baseOrdinal]!;
+  const offset = compared.firstEdge[comparedOrdinal]! - first;
+  const end = Math.min(base.firstEdge[baseOrdinal + 1]!, compared.firstEdge[comparedOrdinal + 1]! - offset, first + MAX_EDGES);
+  for (let edge = first; edge < end; edge++) {
+    const target = base.edgeTo[edge]!;
+    const other = compared.edgeTo[edge + offset]!;
+    if (base.nodeId[target] !== compared.nodeId[other] || weightOf(base, edge) !== TELLING) continue;
+    if (weightOf(compared, edge + offset) === TELLING && classText(base, target) === classText(compared, other)) return true;
+  }
+  return false;
+}
+
 function evidence(heap: Heap, ordinal: number): Evidence {
   const all = new Map<number, number>();
   const telling = new Map<number, number>();
-  const { firstEdge, edgeTo, edgeKind, nodeId, kinds } = heap;
+  const { firstEdge, edgeTo, nodeId } = heap;
   const end = Math.min(firstEdge[ordinal + 1]!, firstEdge[ordinal]! + MAX_EDGES);
   for (let edge = firstEdge[ordinal]!; edge < end; edge++) {
-    const kind = edgeKind[edge]! & EDGE_KIND;
+    const weight = weightOf(heap, edge);
+    if (weight === SAYS_NOTHING) continue;
     const target = edgeTo[edge]!;
-    const isInternal = kind === kinds.edgeInternal;
-    const name = isInternal ? edgeName(heap, edge, 24) : '';
-    if (kind === kinds.edgeWeak || (isInternal && TYPE_EDGES.has(name))) continue;
     all.set(nodeId[target]!, target);
-    if (isInternal && name.startsWith('(key')) continue;
-    if (heap.nodeKind[target] === kinds.number || COMMON_CLASSES.has(classText(heap, target))) continue;
-    telling.set(nodeId[target]!, target);
+    if (weight === TELLING) telling.set(nodeId[target]!, target);
   }
   return { all, telling };
 }
