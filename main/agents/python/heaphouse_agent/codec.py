@@ -30,8 +30,8 @@ def decode(text):
         value, end = _scan(text, start)
     except StopIteration as stop:
         raise ValueError('no JSON value at %s' % (stop.value,))
-    except RecursionError:
-        raise ValueError('JSON nested too deeply')
+    except (RecursionError, SystemError):  # some 3.12 and 3.13 forget to set the exception
+        raise ValueError('malformed JSON, or nested too deeply')
     if text[end:].strip(_SPACE):
         raise ValueError('text after the JSON value at %d' % end)
     return value
