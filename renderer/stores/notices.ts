@@ -12,7 +12,7 @@ export interface Notice {
   error: WireError | null;
 }
 
-const DONE_MS = 6_000;
+const DONE_MS = 4_000;
 const MAX_NOTICES = 5;
 
 export const useNoticesStore = defineStore('notices', () => {

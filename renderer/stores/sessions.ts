@@ -1,6 +1,7 @@
 /** What is open, and the actions on it. Actions report their failures where the session is shown. */
 import { defineStore } from 'pinia';
 import { computed, ref, shallowRef } from 'vue';
+import { formatDuration } from '#shared/format/durations.ts';
 import type { RecentSession, SessionInfo, SnapshotArtefact } from '#shared/model/session.ts';
 import { isCancelled, toWireError, type WireError } from '#shared/rpc/errors.ts';
 import { useWorkbench } from '../host/workbench.ts';
@@ -61,7 +62,8 @@ export const useSessionsStore = defineStore('sessions', () => {
     const artefact = await act(sessionId, 'Snapshot', () =>
       tasks.run({ kind: 'snapshot', label, sessionId }, (context) => workbench.sessions.takeSnapshot({ sessionId }, context)),
     );
-    if (artefact) notices.done(`${artefact.name} taken`, artefact.receipt?.notes ?? []);
+    const pauseMs = artefact?.receipt?.pauseMs ?? null;
+    if (artefact) notices.done(`${artefact.name} taken`, pauseMs === null ? [] : [`The target stood still for ${formatDuration(pauseMs)}`]);
     return artefact;
   }
 

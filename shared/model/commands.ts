@@ -1,6 +1,6 @@
 /**
  * The commands of the workbench as data: the page binds them to functions and keys, the desktop host builds its native
- * menu from the same table. `Mod` is Command on macOS and Control elsewhere.
+ * menu from the same table. `Mod` is Command on macOS and Control elsewhere. Browsers keep Mod+1 … Mod+9 for their tabs.
  */
 export type CommandMenu = 'File' | 'Target' | 'View' | 'Go' | 'Help';
 
@@ -21,10 +21,10 @@ export const COMMANDS = [
   { id: 'target.mark', label: 'Add a mark to the timeline', menu: 'Target', key: 'Mod+M' },
   { id: 'target.detach', label: 'Detach', menu: 'Target', key: null },
   { id: 'target.terminate', label: 'Terminate the target', menu: 'Target', key: null },
-  { id: 'view.timeline', label: 'Timeline', menu: 'View', key: 'Mod+1' },
-  { id: 'view.output', label: 'Output', menu: 'View', key: 'Mod+2' },
-  { id: 'view.lastSnapshot', label: 'Latest snapshot', menu: 'View', key: 'Mod+3' },
-  { id: 'view.compare', label: 'Compare the last two snapshots', menu: 'View', key: 'Mod+4' },
+  { id: 'view.timeline', label: 'Timeline', menu: 'View', key: 'Alt+1' },
+  { id: 'view.output', label: 'Output', menu: 'View', key: 'Alt+2' },
+  { id: 'view.lastSnapshot', label: 'Latest snapshot', menu: 'View', key: 'Alt+3' },
+  { id: 'view.compare', label: 'Compare the last two snapshots', menu: 'View', key: 'Alt+4' },
   { id: 'view.filter', label: 'Filter the table', menu: 'View', key: 'Mod+F' },
   { id: 'view.theme', label: 'Switch between light, dark and system colours', menu: 'View', key: null },
   { id: 'go.back', label: 'Back', menu: 'Go', key: 'Alt+ArrowLeft' },

@@ -40,7 +40,7 @@ export function timelineGrids(heightPx: number): TimelineGrids {
   const overviewTop = heightPx - PLOT.bottomPx - PLOT.overviewHeightPx;
   const gcTop = overviewTop - PLOT.gapPx - PLOT.gcHeightPx;
   return {
-    memory: { topPx: PLOT.topPx, heightPx: Math.max(60, gcTop - 14 - PLOT.topPx) },
+    memory: { topPx: PLOT.topPx, heightPx: Math.max(60, gcTop - 24 - PLOT.topPx) },
     gc: { topPx: gcTop, heightPx: PLOT.gcHeightPx },
     overview: { topPx: overviewTop, heightPx: PLOT.overviewHeightPx },
   };
@@ -110,9 +110,9 @@ export function timelineOption(
         axisLine: { show: false },
         axisTick: { show: false },
       },
-      { type: 'value', gridIndex: 2, min: 0, show: false },
+      { type: 'value', gridIndex: 2, min: 0, max: extent(overview ?? window, ['rssBytes', 'heapUsedBytes']).high * 1.1, show: false },
     ],
-    series: [...memory, marks(window, theme), ...collections(window, theme), ...overviewLines(overview ?? window, theme)],
+    series: [...memory, marks(window, scale, theme), ...collections(window, theme), ...overviewLines(overview ?? window, theme)],
   };
 }
 
@@ -138,7 +138,10 @@ function extent(window: TimelineWindow, names: readonly SeriesName[]): { low: nu
 }
 
 /** Vertical lines for snapshots, marks and the end, with their names. */
-function marks(window: TimelineWindow, theme: ChartTheme): LineSeriesOption {
+function marks(window: TimelineWindow, scale: TimelineScale, theme: ChartTheme): LineSeriesOption {
+  // Near the right edge a name is written to the left of its line, so that it is not cut.
+  const nearEnd = scale.fromAt + (scale.toAt - scale.fromAt) * 0.85;
+  const texts = markTexts(window.marks, scale, nearEnd);
   const colour = { snapshot: theme.accent, mark: theme.external, exit: theme.mark, attach: theme.textMuted, detach: theme.textMuted };
   return {
     type: 'line',
@@ -151,13 +154,33 @@ function marks(window: TimelineWindow, theme: ChartTheme): LineSeriesOption {
       silent: true,
       symbol: 'none',
       animation: false,
-      data: window.marks.map((mark) => ({
+      data: window.marks.map((mark, index) => ({
         xAxis: mark.at,
         lineStyle: { color: colour[mark.kind], width: 1, type: mark.kind === 'exit' ? ('solid' as const) : ([4, 3] as number[]) },
-        label: { formatter: () => visibleText(mark.label, 24), color: colour[mark.kind], fontFamily: theme.font, fontSize: 11, position: 'end' as const, distance: 4 },
+        label: { show: texts[index] !== '', formatter: () => texts[index] ?? '', color: colour[mark.kind], fontFamily: theme.font, fontSize: 11, position: 'end' as const, distance: 4, align: mark.at > nearEnd ? ('right' as const) : ('left' as const) },
       })),
     },
   };
+}
+
+const MARK_CHAR_PX = 6.4;
+const MARK_MOST_CHARS = 30;
+
+/** Names of marks cut to the room up to their neighbour; where there is none, the line speaks for itself. */
+export function markTexts(marks: TimelineWindow['marks'], scale: TimelineScale, nearEnd: number): string[] {
+  const plotPx = Math.max(1, scale.widthPx - PLOT.leftPx - PLOT.rightPx);
+  const toPx = (at: number) => ((at - scale.fromAt) / Math.max(1, scale.toAt - scale.fromAt)) * plotPx;
+  return marks.map((mark, index) => {
+    const x = toPx(mark.at);
+    if (x < -1 || x > plotPx + 1) return '';
+    const next = marks[index + 1];
+    const previous = marks[index - 1];
+    const leftwards = mark.at > nearEnd;
+    // Text written leftwards shares the gap with the neighbour's own text.
+    const room = leftwards ? (x - (previous ? toPx(previous.at) : 0)) * (previous && previous.at <= nearEnd ? 0.5 : 1) : ((next ? toPx(next.at) : plotPx) - x) * (next && next.at > nearEnd ? 0.5 : 1);
+    const chars = Math.min(MARK_MOST_CHARS, Math.floor((room - 6) / MARK_CHAR_PX));
+    return chars < 3 ? '' : visibleText(mark.label, chars);
+  });
 }
 
 /** One bar series a generation, so that the colours tell them apart; heights are pauses. */

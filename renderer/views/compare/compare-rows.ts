@@ -110,7 +110,7 @@ export function compareColumns(context: CompareColumnsContext): Column<CompareRo
       id: `${side}.objects`,
       label: SIDE_LABELS[side],
       hint,
-      widthPx: 84,
+      widthPx: side === 'survived' ? 82 : 74,
       align: 'end',
       sortable: true,
       divider: side === 'new',
@@ -152,9 +152,10 @@ export function compareColumns(context: CompareColumnsContext): Column<CompareRo
       id: `delta.${measure}`,
       label,
       hint,
-      widthPx: measure === 'retainedBytes' ? 118 : 100,
+      widthPx: measure === 'retainedBytes' ? 106 : 92,
       align: 'end',
       sortable: true,
+      divider: measure === 'shallowBytes',
       cell: (row) => {
         const of = amount('delta')(row);
         if (of) return deltaCell(of[measure], formatBytesDelta(of[measure]), formatBytesExact(of[measure]), context.largestDeltaBytes);
@@ -167,16 +168,16 @@ export function compareColumns(context: CompareColumnsContext): Column<CompareRo
 
   return [
     { id: 'name', label: 'Class', widthPx: 380, sortable: true, firstOrder: 'ascending', cell: nameCell },
-    objects('base', 'Base', 'Objects in the base snapshot', 84),
-    objects('compared', 'Compared', 'Objects in the compared snapshot', 88),
     clickable('new', 'Objects that only the compared snapshot has; click a number to see them'),
     clickable('dead', 'Objects that only the base snapshot has; click a number to see them'),
     clickable('survived', 'Objects in both; click a number to see them'),
-    objects('delta', 'Δ objects', 'Compared minus base', 92),
-    bytes('new', 'New size', 'Shallow size of the new objects'),
-    bytes('dead', 'Dead size', 'Shallow size of the dead objects'),
+    objects('delta', 'Δ objects', 'Compared minus base', 84),
     deltaBytes('shallowBytes', 'Δ size', 'Shallow size, compared minus base'),
     deltaBytes('retainedBytes', 'Δ retained', 'Retained size of the class, compared minus base'),
+    bytes('new', 'New size', 'Shallow size of the new objects'),
+    bytes('dead', 'Dead size', 'Shallow size of the dead objects'),
+    objects('base', 'Base', 'Objects in the base snapshot', 80),
+    objects('compared', 'Compared', 'Objects in the compared snapshot', 86),
   ];
 }
 
