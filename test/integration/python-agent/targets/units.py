@@ -4,6 +4,7 @@ import collections
 import datetime
 import decimal
 import io
+import json
 import mmap
 import os
 import re
@@ -84,7 +85,9 @@ def chunks_are_cut():
 def json_both_ways():
     value = {'a': [1, -2.5, None, True, 'q"\\\u2028\ud800'], 'b': {}}
     assert codec.decode(codec.encode(value)) == value
-    for bad in ('', '{', '[1,]', '1 2', 'nul', '{"a":NaN}', '[' * 100000, '"\x01"'):
+    for text in ('{}', '[]', ' [ 1 , -0.5e+2 ,"\\ud83d\\ude00\\n" ] ', '{"a":{"b":[null,true]}}', '"x"', '-7'):
+        assert codec.decode(text) == json.loads(text), text
+    for bad in ('-', '01', '1.', '1e', '{"a" 1}', '{1:2}', '"\\x"', '"\\u12g4"', '[1 2]', '[,1]', ']', '', '{', '[1,]', '1 2', 'nul', '{"a":NaN}', '[' * 100000, '"\x01"'):
         try:
             codec.decode(bad)
         except ValueError:
