@@ -7,7 +7,7 @@ import { root } from './runtime.mjs';
 const only = process.argv.slice(2);
 const wants = (name) => only.length === 0 || only.includes(name);
 const external = ['electron', 'bufferutil', 'utf-8-validate', /^node:/];
-const common = { root, configFile: false, logLevel: 'warn', envFile: false, publicDir: false };
+const common = { root, configFile: false, logLevel: 'warn', envDir: false, publicDir: false };
 
 if (wants('main')) {
   await build({

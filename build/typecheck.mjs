@@ -9,14 +9,13 @@ const projects = [
   [tsc, 'shared'],
   [tsc, 'main'],
   [tsc, 'main/electron'],
-  [tsc, 'main/electron/tsconfig.preload.json'],
   [vueTsc, 'renderer'],
   [vueTsc, 'test'],
 ];
 
 let failed = false;
 for (const [compiler, project] of projects) {
-  const path = project.endsWith('.json') ? project : `${project}/tsconfig.json`;
+  const path = `${project}/tsconfig.json`;
   const code = await new Promise((resolve) => {
     spawn(findNode(), [compiler, '-p', path, '--pretty', 'false'], { cwd: root, stdio: 'inherit' }).on('exit', resolve);
   });
