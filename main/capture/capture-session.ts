@@ -2,12 +2,14 @@
  * One target under watch: connection, sampling, recording, snapshots. Everything that lasts longer than the target
  * (the recording, the timeline) lives here as well, so a session can still be looked at after the target has ended.
  */
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import type { CaptureStarted, CaptureState, CaptureTarget, CollectResult, SnapshotEstimate, SnapshotResult } from '#main/hosts/capture-contract.ts';
 import type { TimelineWindow } from '#shared/contracts/timeline.ts';
 import type { GcEvent, MemorySample, Receipt } from '#shared/model/target.ts';
 import type { Dispose } from '#shared/rpc/channel.ts';
 import type { CallContext, Progress } from '#shared/rpc/define-service.ts';
-import { HeaphouseError, toWireError, type WireError } from '#shared/rpc/errors.ts';
+import { cancelledError, HeaphouseError, toWireError, type WireError } from '#shared/rpc/errors.ts';
 import { openTarget, type OpenTarget } from '../cdp/open-target.ts';
 import { openRecording, readRecording, type Recording } from '../storage/recording.ts';
 import { createEmitter } from './emitter.ts';
@@ -20,7 +22,9 @@ import { createTimelineStore, type TimelineMark, type TimelineQuery } from './ti
 import { openV8Target } from './v8-target.ts';
 
 /** Undoing what we did may not hold up a workbench that closes; a target that does not answer cannot be undone. */
-const RELEASE_LIMIT_MS = 1_500;
+const RELEASE_LIMIT_MS = 1_200;
+/** A snapshot that is cancelled by detaching. */
+const CANCEL_LIMIT_MS = 500;
 /** A process that dies closes its sockets a little before it disappears from the list. */
 const GONE_WAIT_MS = 600;
 const GONE_POLL_MS = 30;
@@ -107,6 +111,7 @@ export function createCaptureSession(): CaptureSession {
   }
 
   function openStorage(dir: string): void {
+    removeLeftovers(dir);
     try {
       recording = openRecording(dir, {
         restore: { sample: store.appendSample, collection: store.appendCollection, mark: store.appendMark },
@@ -126,22 +131,13 @@ export function createCaptureSession(): CaptureSession {
     openStorage(dir);
     progress({ phase: 'Connecting', done: 0, total: 3, unit: 'steps' });
     const target = await openTarget(asked.webSocketUrl, { signal });
-    let adapter: TargetAdapter | null = null;
-    try {
-      progress({ phase: 'Preparing', done: 1, total: 3, unit: 'steps' });
-      const listener = { gc: addCollection, ending: () => void finishEnding() };
-      const open = asked.kind === 'python' ? openPythonTarget : openV8Target;
-      adapter = await open(target, asked, listener, signal);
-    } catch (error) {
-      target.close();
-      throw error;
-    }
+    progress({ phase: 'Preparing', done: 1, total: 3, unit: 'steps' });
+    const adapter = await prepare(target, asked, signal);
     const rss = asked.pid === null ? null : openRssReader(asked.pid);
-    const running = adapter;
     const sampler = startMemorySampler({
       rss,
       sampleEveryMs,
-      readHeap: () => running.readHeap(),
+      readHeap: () => adapter.readHeap(),
       mayAsk: () => busy === null,
       onSample: addSample,
       onGone: () => setTimeout(() => void loseTarget(new HeaphouseError('target-gone', 'The process has ended.')), HALF_DEAD_MS).unref(),
@@ -160,6 +156,22 @@ export function createCaptureSession(): CaptureSession {
       gcEvents: adapter.gcEvents,
       notes: adapter.notes,
     };
+  }
+
+  /** Puts our hooks into the target; after a cancel what has been put is taken out again, if the target answers. */
+  async function prepare(target: OpenTarget, asked: CaptureTarget, signal: AbortSignal): Promise<TargetAdapter> {
+    const listener = { gc: addCollection, ending: () => void finishEnding() };
+    const opening = asked.kind === 'python' ? openPythonTarget(target, asked, listener) : openV8Target(target, asked, listener);
+    try {
+      const adapter = await abortable(opening, signal);
+      if (adapter) return adapter;
+      const release = async () => (await opening).release();
+      await Promise.race([settled(release()), delay(RELEASE_LIMIT_MS)]);
+      throw cancelledError();
+    } catch (error) {
+      target.close();
+      throw error;
+    }
   }
 
   /** The program has finished: a snapshot under way may end, then we go, because it waits for us. */
@@ -248,7 +260,7 @@ export function createCaptureSession(): CaptureSession {
     if (!was) return receipt([lost ? 'The target had ended already.' : 'Nothing was attached.']);
     was.sampler.stop();
     snapshot?.controller.abort();
-    await snapshot?.done.catch(() => undefined);
+    if (snapshot) await Promise.race([settled(snapshot.done), delay(CANCEL_LIMIT_MS)]);
     const release = was.adapter.release().catch((error: unknown) => [
       was.target.connection.closed ? 'The target ended meanwhile.' : `Not everything could be undone: ${toWireError(error).message}`,
     ]);
@@ -301,6 +313,15 @@ export function createCaptureSession(): CaptureSession {
   };
 }
 
+/** Snapshots that an earlier host of this session did not finish because it was killed. */
+function removeLeftovers(dir: string): void {
+  try {
+    for (const name of readdirSync(dir)) if (name.endsWith('.heapsnapshot.part')) rmSync(join(dir, name), { force: true });
+  } catch {
+    // The folder does not exist yet, or it is not ours: whoever writes there will say so.
+  }
+}
+
 async function hasEnded(rss: RssReader | null): Promise<boolean> {
   if (!rss) return false;
   for (let waited = 0; waited < GONE_WAIT_MS; waited += GONE_POLL_MS) {
@@ -321,7 +342,8 @@ function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-function abortable(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return Promise.race([promise, new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))]);
+/** Null when the signal came first. */
+function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | null> {
+  if (signal.aborted) return Promise.resolve(null);
+  return Promise.race([promise, new Promise<null>((resolve) => signal.addEventListener('abort', () => resolve(null), { once: true }))]);
 }

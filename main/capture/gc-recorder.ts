@@ -48,7 +48,7 @@ export interface NodeObserver {
 }
 
 /** Null when the target has no such observer: a page, or a Node.js too old. */
-export async function installNodeObserver(session: CdpSession, onGc: (event: GcEvent) => void, signal?: AbortSignal): Promise<NodeObserver | null> {
+export async function installNodeObserver(session: CdpSession, onGc: (event: GcEvent) => void): Promise<NodeObserver | null> {
   const clock = createClockOffset();
   // A page cannot guess it, and it exists only until the script has taken it.
   const bindingName = `__heaphouse_${randomBytes(12).toString('hex')}`;
@@ -58,11 +58,10 @@ export async function installNodeObserver(session: CdpSession, onGc: (event: GcE
   });
 
   async function install(): Promise<string | null> {
-    await session.send('Runtime.addBinding', { name: bindingName, executionContextId: MAIN_CONTEXT_ID }, { signal });
+    await session.send('Runtime.addBinding', { name: bindingName, executionContextId: MAIN_CONTEXT_ID });
     const answer = await session.send(
       'Runtime.evaluate',
       { expression: gcObserverSource(bindingName), includeCommandLineAPI: true, silent: true, objectGroup: bindingName },
-      { signal },
     );
     return stringField(asRecord(answer)['result'], 'objectId');
   }

@@ -7,14 +7,14 @@ import type { HeapFigures } from './memory-sampler.ts';
 import { takePythonSnapshot } from './snapshot-python.ts';
 import type { TargetAdapter, TargetListener } from './target-adapter.ts';
 
-export async function openPythonTarget(target: OpenTarget, asked: CaptureTarget, listener: TargetListener, signal?: AbortSignal): Promise<TargetAdapter> {
+export async function openPythonTarget(target: OpenTarget, asked: CaptureTarget, listener: TargetListener): Promise<TargetAdapter> {
   const { session } = target;
-  const info: unknown = await session.send('Python.getInfo', undefined, { signal });
+  const info: unknown = await session.send('Python.getInfo');
   const stopListening = session.on('Python.gcFinished', (params) => {
     const event = readGcEvent(params);
     if (event) listener.gc(event);
   });
-  await session.send('Python.enable', undefined, { signal });
+  await session.send('Python.enable');
   const notes: string[] = [];
   const canSnapshot = capability(info, 'heapSnapshot', 'No snapshots', notes);
   if (canSnapshot) capability(info, 'forkedSnapshot', 'A snapshot is taken in the living process, not in a copy', notes);

@@ -5,6 +5,7 @@ import { HARD_LIMIT_BYTES, MAINTAIN_EVERY_MS, MAX_RECORDING_BYTES, nextThinSlice
 import type { TimelineStore } from './timeline-store.ts';
 
 const THINNED_BEFORE = 'thinnedBefore';
+const COARSE_BEFORE = 'coarseBefore';
 
 export function startRecordingMaintenance(recording: Recording, store: TimelineStore): Dispose {
   recording.limitBytes(HARD_LIMIT_BYTES);
@@ -27,7 +28,9 @@ export function maintain(recording: Recording, store: TimelineStore, now: number
       apply(slice);
       recording.setMeta(THINNED_BEFORE, String(slice.toAt));
     } else if (recording.sizeBytes() > MAX_RECORDING_BYTES) {
-      apply(oversizeSlice(firstAt, lastAt));
+      const coarse = oversizeSlice(firstAt, lastAt, Number(recording.getMeta(COARSE_BEFORE) ?? 0));
+      apply(coarse);
+      recording.setMeta(COARSE_BEFORE, String(coarse.toAt));
     }
   } catch {
     // The writer reports a disk that fails; thinning can wait.

@@ -2,7 +2,8 @@
  * A heap snapshot of a CPython target. When the agent runs on this machine and sees our files it writes the file itself
  * (`Python.writeHeapSnapshot`), else the chunks come through the connection as from V8.
  */
-import { open, rename, rm, stat } from 'node:fs/promises';
+import { access, constants, open, rename, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { SnapshotResult } from '#main/hosts/capture-contract.ts';
 import { cancelledError, HeaphouseError } from '#shared/rpc/errors.ts';
 import type { OpenTarget } from '../cdp/open-target.ts';
@@ -24,15 +25,21 @@ export interface PythonSnapshotRequest extends SnapshotOptions {
 
 export async function takePythonSnapshot(request: PythonSnapshotRequest): Promise<SnapshotResult> {
   if (request.signal.aborted) throw cancelledError();
-  if (request.pid !== null && (await sharesFileSystem(request.pid))) return writtenByTarget(request);
-  return sentInChunks(request);
+  if (request.pid === null || !(await sharesFileSystem(request.pid))) return sentInChunks(request, 'the target does not share our files');
+  try {
+    return await writtenByTarget(request);
+  } catch (error) {
+    // A sandbox may keep it from files that its user could write.
+    if (request.signal.aborted || !isCreateError(error)) throw error;
+    return sentInChunks(request, 'the target could not create the file itself');
+  }
 }
 
 async function writtenByTarget({ target, path, signal, progress }: PythonSnapshotRequest): Promise<SnapshotResult> {
   const at = Date.now();
   const startedAt = performance.now();
   const partPath = `${path}.part`;
-  await refuseExisting(path);
+  await checkPlace(path);
   await rm(partPath, { force: true });
   const stopProgress = target.session.on('HeapProfiler.reportHeapSnapshotProgress', (params) => {
     progress({ phase: 'Writing the snapshot', done: countField(params, 'done') ?? 0, total: countField(params, 'total') ?? 0, unit: 'steps' });
@@ -81,7 +88,7 @@ function writingError(path: string, error: unknown): unknown {
   return error;
 }
 
-async function sentInChunks({ target, path, signal, progress, busyUntil }: PythonSnapshotRequest): Promise<SnapshotResult> {
+async function sentInChunks({ target, path, signal, progress, busyUntil }: PythonSnapshotRequest, why: string): Promise<SnapshotResult> {
   const at = Date.now();
   const startedAt = performance.now();
   const onAbort = () => {
@@ -101,7 +108,7 @@ async function sentInChunks({ target, path, signal, progress, busyUntil }: Pytho
         pauseMs: null,
         elapsedMs: performance.now() - startedAt,
         bytes,
-        notes: [`${nodes} nodes, ${edges} edges`, 'sent through the connection: the target does not share our files'],
+        notes: [`${nodes} nodes, ${edges} edges`, `sent through the connection: ${why}`],
       },
     };
   } finally {
@@ -121,7 +128,15 @@ function receiptNotes(answer: unknown): string[] {
   return notes;
 }
 
-async function refuseExisting(path: string): Promise<void> {
+/** The agent's words for a file that it cannot open. */
+function isCreateError(error: unknown): boolean {
+  return error instanceof HeaphouseError && error.code === 'unsupported' && /cannot create /.test(error.detail ?? '');
+}
+
+async function checkPlace(path: string): Promise<void> {
+  await access(dirname(path), constants.W_OK).catch((error: unknown) => {
+    throw writeError(path, error);
+  });
   const found = await stat(path).catch(() => null);
   if (found) throw new HeaphouseError('io', `${path} exists already.`, { advice: 'Choose another name.' });
 }

@@ -46,7 +46,7 @@ export function createV8Snapshots(target: OpenTarget): V8Snapshots {
     progress({ phase: 'Waiting for the target', done: 0, total: 0, unit: 'objects' });
     const usage = await target.session.send('Runtime.getHeapUsage', undefined, { signal });
     const estimate = estimateV8Snapshot(countField(usage, 'usedSize') ?? 0);
-    const idEpoch = await ids.current();
+    const idEpoch = await ids.current(signal);
     await prepareScripts(target, signal);
     progress({ phase: 'Building the snapshot', done: 0, total: estimate.nodes, unit: 'objects' });
     const { bytes, nodes, edges, requestMs } = await streamSnapshot(target, path, { signal, progress, busyUntil });
@@ -79,28 +79,28 @@ function createIdEpochs(session: CdpSession) {
   let rememberedId: string | null = null;
   let epoch: string = randomUUID();
 
-  async function createMarker(): Promise<void> {
-    const answer = await session.send('Runtime.evaluate', { expression: '({})', silent: true, objectGroup: MARKER_GROUP });
+  async function createMarker(signal: AbortSignal): Promise<void> {
+    const answer = await session.send('Runtime.evaluate', { expression: '({})', silent: true, objectGroup: MARKER_GROUP }, { signal });
     markerObjectId = stringField(asRecord(answer)['result'], 'objectId');
   }
 
-  async function markerId(): Promise<string | null> {
+  async function markerId(signal?: AbortSignal): Promise<string | null> {
     if (markerObjectId === null) return null;
-    const answer = await session.send('HeapProfiler.getHeapObjectId', { objectId: markerObjectId });
+    const answer = await session.send('HeapProfiler.getHeapObjectId', { objectId: markerObjectId }, { signal });
     const id = stringField(answer, 'heapSnapshotObjectId');
     return id === UNKNOWN_OBJECT_ID ? null : id;
   }
 
   return {
     /** Asked before a snapshot: its epoch, and whether an earlier one has ended since the last. */
-    async current(): Promise<{ id: string; broken: boolean }> {
-      const now = await markerId().catch(() => null);
+    async current(signal: AbortSignal): Promise<{ id: string; broken: boolean }> {
+      const now = await markerId(signal).catch(() => null);
       if (now !== null && now === rememberedId) return { id: epoch, broken: false };
       const broken = rememberedId !== null;
       rememberedId = null;
       epoch = randomUUID();
       // A page that has gone elsewhere has lost the old one.
-      await createMarker().catch(() => undefined);
+      await createMarker(signal).catch(() => undefined);
       return { id: epoch, broken };
     },
     async remember(): Promise<void> {

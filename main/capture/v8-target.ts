@@ -9,14 +9,16 @@ import type { HeapFigures } from './memory-sampler.ts';
 import { createV8Snapshots, estimateV8Snapshot } from './snapshot-v8.ts';
 import type { TargetAdapter, TargetListener } from './target-adapter.ts';
 
-export async function openV8Target(target: OpenTarget, asked: CaptureTarget, listener: TargetListener, signal?: AbortSignal): Promise<TargetAdapter> {
+export async function openV8Target(target: OpenTarget, asked: CaptureTarget, listener: TargetListener): Promise<TargetAdapter> {
   const { session } = target;
   const notes: string[] = [];
-  const observer = await installObserver(target, listener, notes, signal);
+  // A page has no observer of collections; nothing is evaluated in it.
+  const observer = asked.kind === 'chromium' ? null : await installObserver(target, listener, notes);
+  if (!observer && notes.length === 0) notes.push('Collections are not recorded: a page reports them only to a trace of the whole browser.');
   const snapshots = createV8Snapshots(target);
   session.on('NodeRuntime.waitingForDisconnect', () => listener.ending());
   // Only Node.js knows it; without it a program that has finished would wait for us for ever.
-  await session.send('NodeRuntime.notifyWhenWaitingForDisconnect', { enabled: true }, { signal }).catch(() => undefined);
+  await session.send('NodeRuntime.notifyWhenWaitingForDisconnect', { enabled: true }).catch(() => undefined);
   const runtime = await describeRuntime(session, observer);
   const renewTimer = setInterval(() => void observer?.renew().catch(() => undefined), LEASE_MS / 20);
 
@@ -47,13 +49,12 @@ export async function openV8Target(target: OpenTarget, asked: CaptureTarget, lis
     },
     takeSnapshot: (path, options) => snapshots.take(path, options),
     async collectGarbage() {
+      const before = await readHeap();
       const startedAt = performance.now();
-      const collecting = async () => {
-        await session.send('HeapProfiler.collectGarbage');
-        return performance.now() - startedAt;
-      };
-      // Asked together: V8 answers in order and does not run the program in between.
-      const [before, pauseMs, after] = await Promise.all([readHeap(), collecting(), readHeap()]);
+      await session.send('HeapProfiler.collectGarbage');
+      const pauseMs = performance.now() - startedAt;
+      // Not asked together with it: V8 collects in a task of its own and answers later questions first.
+      const after = await readHeap();
       return { collected: null, uncollectable: null, pauseMs, before, after };
     },
     async run() {
@@ -82,13 +83,11 @@ export async function openV8Target(target: OpenTarget, asked: CaptureTarget, lis
   };
 }
 
-async function installObserver(target: OpenTarget, listener: TargetListener, notes: string[], signal?: AbortSignal): Promise<NodeObserver | null> {
+async function installObserver(target: OpenTarget, listener: TargetListener, notes: string[]): Promise<NodeObserver | null> {
   try {
-    const observer = await installNodeObserver(target.session, (event) => listener.gc(event), signal);
-    if (!observer) notes.push('Collections are not recorded: a page reports them only to a trace of the whole browser.');
-    return observer;
+    return await installNodeObserver(target.session, (event) => listener.gc(event));
   } catch (error) {
-    if (signal?.aborted || target.connection.closed) throw error;
+    if (target.connection.closed) throw error;
     notes.push(`Collections are not recorded: the target refused the observer (${error instanceof Error ? error.message : String(error)}).`);
     return null;
   }

@@ -26,6 +26,7 @@ export interface TimelineWindow {
     count: number[];
   };
   marks: { at: number; kind: 'snapshot' | 'mark' | 'exit' | 'attach' | 'detach'; label: string }[];
+  /** Of the window asked for. Collections of hours ago may stand for several (they are counted with all of them). */
   totals: { samples: number; collections: number; totalPauseMs: number; longestPauseMs: number };
   /** False: these are all samples, nothing was left out. */
   downSampled: boolean;

@@ -1,7 +1,8 @@
 /** A session host as the workbench starts it, and targets for it to watch. */
-import { fork, spawn, type ChildProcess } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { execFileSync, fork, spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { captureContract } from '#main/hosts/capture-contract.ts';
@@ -110,4 +111,23 @@ export async function until<T>(what: string, probe: () => T | Promise<T>, timeou
     if (Date.now() > limit) throw new Error(`Timed out: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 30));
   }
+}
+
+/** A file system of one MiB, where we may make one. */
+export function mountFull(): { dir: string; unmount(): void } | null {
+  const mountPoint = mkdtempSync(join(tmpdir(), 'heaphouse-full-'));
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', mountPoint], { stdio: 'ignore' });
+  } catch {
+    rmSync(mountPoint, { recursive: true, force: true });
+    return null;
+  }
+  return {
+    dir: mountPoint,
+    unmount() {
+      if (!existsSync(mountPoint)) return;
+      execFileSync('umount', ['-l', mountPoint], { stdio: 'ignore' });
+      rmSync(mountPoint, { recursive: true, force: true });
+    },
+  };
 }

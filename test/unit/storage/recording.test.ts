@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { maintain } from '#main/capture/recording-maintenance.ts';
 import { createTimelineStore } from '#main/capture/timeline-store.ts';
 import { openRecording, readRecording, RECORDING_FILE } from '#main/storage/recording.ts';
-import { FULL_DETAIL_MS, nextThinSlice, THIN_SLICE_MS, THIN_STEP_MS } from '#main/storage/recording-policy.ts';
+import { FULL_DETAIL_MS, nextThinSlice, oversizeSlice, THIN_SLICE_MS, THIN_STEP_MS } from '#main/storage/recording-policy.ts';
 import type { GcEvent, MemorySample } from '#shared/model/target.ts';
 
 const START = 1_700_000_000_000;
@@ -106,10 +106,10 @@ describe('recording', () => {
     store.appendMark({ at: START + 50, kind: 'mark', label: 'kept' });
     recording.flush();
     const before = recording.sizeBytes();
-    for (let i = 0; i < 5; i++) maintain(recording, store, START + FULL_DETAIL_MS + 2 * THIN_SLICE_MS);
+    for (let i = 0; i < 12; i++) maintain(recording, store, START + FULL_DETAIL_MS + 10 * THIN_SLICE_MS);
     expect(recording.sizeBytes()).toBeLessThan(before / 2);
     recording.close();
-    expect(store.samples).toBe(2 * 2 * (THIN_SLICE_MS / THIN_STEP_MS));
+    expect(store.samples).toBe(10 * 2 * (THIN_SLICE_MS / THIN_STEP_MS));
     const window = load().window({ maxPoints: 20_000 });
     expect(window).toEqual(store.window({ maxPoints: 20_000 }));
     expect(Math.max(...(window.series.rssBytes as number[]))).toBe(5e9);
@@ -121,5 +121,12 @@ describe('recording', () => {
     expect(nextThinSlice(START + FULL_DETAIL_MS, START, 0)).toBeNull();
     expect(nextThinSlice(START + FULL_DETAIL_MS + THIN_SLICE_MS, START, 0)).toEqual({ fromAt: START, toAt: START + THIN_SLICE_MS, stepMs: THIN_STEP_MS });
     expect(nextThinSlice(START + FULL_DETAIL_MS + THIN_SLICE_MS, START, START + THIN_SLICE_MS)).toBeNull();
+  });
+
+  it('thins younger parts, piece by piece, when it is too large all the same', () => {
+    const first = oversizeSlice(START, START + 10_000_000, 0);
+    expect(first).toMatchObject({ fromAt: START, toAt: START + 600_000 });
+    const second = oversizeSlice(START, START + 10_000_000, START + 9_900_000);
+    expect(second).toMatchObject({ fromAt: START + 9_900_000, toAt: START + 9_950_000 });
   });
 });
