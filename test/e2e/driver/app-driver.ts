@@ -3,7 +3,7 @@
  * Spectron is behind it (spectron-driver.ts) and could be exchanged there.
  *
  * Targets are CSS selectors; `testId('x')` makes the one this project uses. An action waits until its element is there
- * and visible, at most `DEFAULT_WAIT_MS`, and fails with the selector and the text of the page.
+ * and visible (to click or type: enabled as well), at most `DEFAULT_WAIT_MS`, and fails with the selector and the text of the page.
  */
 
 export const DEFAULT_WAIT_MS = 10_000;
@@ -74,7 +74,7 @@ export interface AppDriver {
   screenshot(name: string): Promise<string>;
   /** Console and security messages of the page since the last call. */
   logs(): Promise<LogEntry[]>;
-  /** Waits for a file that the browser has downloaded completely and returns its path. Not under Electron. */
+  /** Waits for a file that the browser has downloaded completely, another one each time. Not under Electron. */
   waitForDownload(name: RegExp, options?: WaitOptions): Promise<string>;
   /** Runs an expression in the page; the result must be JSON. */
   evaluate<T>(expression: string): Promise<T>;

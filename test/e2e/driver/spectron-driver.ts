@@ -17,6 +17,8 @@ const DRIVER_TIMEOUT_MS = 15_000;
 const MAX_PAGE_TEXT = 1_500;
 const WCAG_TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 
+type Element = Awaited<ReturnType<Application['client']['$']>>;
+
 interface ChromeDriverProcess {
   statusUrl: string;
   isRunning(callback: (running: boolean) => void): void;
@@ -39,6 +41,8 @@ export function createSpectronDriver(host: AppHost): AppDriver {
   let application: Application | null = null;
   let running: HostRunning | null = null;
   let driverPort = 0;
+  /** Downloads that a test has been given already: the next one is another file. */
+  const taken = new Set<string>();
 
   function client(): Application['client'] {
     if (!application) throw new Error('The application has not been started.');
@@ -124,11 +128,11 @@ export function createSpectronDriver(host: AppHost): AppDriver {
   }
 
   /** Runs an action on the first match as soon as it is visible, again if the element went away in between. */
-  async function act<T>(selector: string, what: string, action: (element: Awaited<ReturnType<Application['client']['$']>>) => Promise<T>): Promise<T> {
+  async function act<T>(selector: string, what: string, action: (element: Element) => Promise<T>, { enabled = false } = {}): Promise<T> {
     let outcome: { value: T } | null = null;
     await waitUntil(`${selector} to ${what}`, async () => {
       const element = await client().$(selector);
-      if (!(await element.isDisplayed())) return false;
+      if (!(await element.isDisplayed()) || (enabled && !(await element.isEnabled()))) return false;
       outcome = { value: await action(element) };
       return true;
     });
@@ -164,13 +168,18 @@ export function createSpectronDriver(host: AppHost): AppDriver {
     attribute: (selector, name) => evaluate(`document.querySelector(${JSON.stringify(selector)})?.getAttribute(${JSON.stringify(name)}) ?? null`),
     value: (selector) => act(selector, 'be read', (element) => element.getValue()),
 
-    click: (selector) => act(selector, 'be clicked', (element) => element.click()),
-    doubleClick: (selector) => act(selector, 'be clicked twice', (element) => element.doubleClick()),
+    click: (selector) => act(selector, 'be clicked', (element) => element.click(), { enabled: true }),
+    doubleClick: (selector) => act(selector, 'be clicked twice', (element) => element.doubleClick(), { enabled: true }),
     type: (selector, text) =>
-      act(selector, 'be typed in', async (element) => {
-        await element.clearValue();
-        if (text !== '') await element.addValue(text);
-      }),
+      act(
+        selector,
+        'be typed in',
+        async (element) => {
+          await element.clearValue();
+          if (text !== '') await element.addValue(text);
+        },
+        { enabled: true },
+      ),
     select: (selector, value) => act(selector, `offer ${value}`, async (element) => void (await element.selectByAttribute('value', value))),
     async key(keys: Keys) {
       // One string is one key; modifiers are held until the end of the list.
@@ -220,11 +229,12 @@ export function createSpectronDriver(host: AppHost): AppDriver {
         async () => {
           const files = readdirSync(dir);
           // Chromium writes to another name first.
-          found = files.some((file) => file.endsWith('.crdownload')) ? undefined : files.find((file) => name.test(file));
+          found = files.some((file) => file.endsWith('.crdownload')) ? undefined : files.find((file) => name.test(file) && !taken.has(file));
           return found !== undefined;
         },
         options,
       );
+      taken.add(found!);
       return join(dir, found!);
     },
     evaluate,

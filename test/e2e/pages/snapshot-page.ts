@@ -17,7 +17,7 @@ export interface SnapshotPage {
 
 export function snapshotPage(driver: AppDriver): SnapshotPage {
   async function waitForAnalysis(): Promise<void> {
-    await driver.waitFor(`${testId('snapshot-view')}[data-phase="ready"]`, { timeoutMs: ANALYSIS_TIMEOUT_MS });
+    await driver.waitFor(`${testId('snapshot-view')}[data-phase="analysed"]`, { timeoutMs: ANALYSIS_TIMEOUT_MS });
   }
 
   return {

@@ -1,0 +1,129 @@
+/**
+ * The main job through the window: launch a program with a planted leak, photograph its heap before and after, compare,
+ * read what grew and what holds it, and take the page along.
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { projectRoot } from '../driver/browser-path.ts';
+import { processesWith } from '../driver/processes.ts';
+import { HOSTS, startApp, suiteOn, type App } from '../pages/app.ts';
+
+const OBJECTS = '10,000';
+
+interface Sample {
+  name: string;
+  program: string;
+  file: string;
+  className: string;
+  /** What the line under "Held by" has to name. */
+  holder: RegExp;
+  /** Steps of a path from the root to one of the objects. */
+  path: RegExp;
+}
+
+const SAMPLES: Sample[] = [
+  { name: 'Python', program: 'python3', file: 'leaky.py', className: '__main__.Session', holder: /__main__[\s\S]*_cache/, path: /_cache/ },
+  { name: 'Node.js', program: process.execPath, file: 'leaky.js', className: 'Session', holder: /cache/i, path: /cache/i },
+];
+
+const has = (program: string) => spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0;
+
+describe.each(HOSTS)('$name', (host) => {
+  describe.skipIf(host.missing !== null)(suiteOn(host, 'a planted leak'), () => {
+    let app: App;
+    let dir: string;
+    beforeAll(async () => {
+      dir = mkdtempSync(join(tmpdir(), 'heaphouse-leak-'));
+      app = await startApp(host.name);
+    });
+    afterAll(async () => {
+      await app?.stop();
+      rmSync(dir, { recursive: true, force: true });
+      expect(processesWith(dir), 'targets that are still running').toEqual([]);
+    });
+
+    describe.each(SAMPLES.map((sample) => ({ ...sample, missing: has(sample.program) ? '' : `(skipped: ${sample.program} is not installed)` })))(
+      '$name $missing',
+      ({ name, program, file, className, holder, path, missing }) => {
+        const picture = `${host.name}-${name}`.toLowerCase().replace(/[^a-z]+/g, '-');
+        const live = test.skipIf(missing !== '');
+        let trigger: string;
+        let pid = 0;
+
+        live('launches it and watches it', async () => {
+          trigger = join(dir, `${name}.trigger`);
+          await app.start.show();
+          await app.start.launch(`'${program}' test/samples/${file} --churn --trigger '${trigger}'`, { cwd: projectRoot });
+          await app.session.waitForState('attached');
+          pid = await app.session.pid();
+          expect(pid).toBeGreaterThan(0);
+          await app.session.waitForOutput('phase ready begin');
+          await app.driver.waitUntil('the timeline to have samples', async () => (await app.session.timelineCounts()).samples > 5);
+          await app.driver.screenshot(`timeline-${picture}`);
+        });
+
+        live('photographs the heap before and after', async () => {
+          await app.session.takeSnapshot();
+          writeFileSync(trigger, '');
+          await app.session.waitForOutput('phase leak end');
+          await app.session.takeSnapshot();
+        });
+
+        live('names the class and counts its new objects exactly', async () => {
+          await app.session.show('compare');
+          await app.compare.waitUntilReady();
+          const row = await app.compare.classRow(className);
+          expect(row).toMatchObject({ 'new.objects': OBJECTS, 'dead.objects': '0' });
+        });
+
+        live('names what holds them, on one line', async () => {
+          const holders = await app.compare.holdersOf(className);
+          expect(holders[0]).toMatch(holder);
+          expect(holders[0]).toContain(OBJECTS);
+          await app.driver.screenshot(`compare-${picture}`);
+        });
+
+        live('compares accessibly', async () => {
+          await app.expectAccessible();
+        });
+
+        test.skipIf(missing !== '' || host.name === 'Electron')('exports the page, complete in itself and escaped', async () => {
+          const html = readFileSync(await app.compare.exportAs('html'), 'utf8');
+          expect(html).toContain(className);
+          expect(html).toContain(OBJECTS);
+          expect(html).toMatch(holder);
+          expect(html).not.toMatch(/<script[^>]+src=|<link[^>]+href="?http|<img[^>]+src="?http/i);
+          const json = JSON.parse(readFileSync(await app.compare.exportAs('json'), 'utf8')) as { classes: { name: string; new: { objects: number } }[] };
+          expect(json.classes.find((one) => one.name === className)?.new.objects).toBe(10_000);
+        });
+
+        live('shows one object with its path to a root', async () => {
+          await app.session.showSnapshot(1);
+          await app.snapshot.waitForAnalysis();
+          expect((await app.snapshot.classRow(className)).objects).toBe(OBJECTS);
+          await app.snapshot.selectFirstObject(className);
+          expect((await app.snapshot.path()).join(' ')).toMatch(path);
+          await app.driver.screenshot(`snapshot-${picture}`);
+        });
+
+        live('shows objects accessibly', async () => {
+          await app.expectAccessible();
+        });
+
+        live('terminates it and says how it ended', async () => {
+          await app.session.terminate();
+          await app.session.waitForState('exited');
+          expect(await app.session.exit()).toMatch(/SIGTERM|143|terminated/i);
+          expect(() => process.kill(pid, 0)).toThrow();
+        });
+      },
+    );
+
+    test('nothing was stopped by the policy, nothing went wrong in the console', async () => {
+      await app.expectCleanConsole();
+    });
+  });
+});
