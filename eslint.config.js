@@ -15,7 +15,7 @@ const noRenderer = forbid(['#renderer/*'], 'This layer may not reach into the re
 const noTest = forbid(['#test/*'], 'Product code may not import test code.');
 
 export default js.config(
-  { ignores: ['out/**', 'dist/**', 'node_modules/**', 'test-results/**', 'coverage/**', 'test/samples/**', '**/*.d.ts', 'main/agents/python/**'] },
+  { ignores: ['out/**', 'dist/**', 'node_modules/**', 'test-results/**', 'coverage/**', '.cache/**', 'test/samples/**', '**/*.d.ts', 'main/agents/python/**'] },
   ...js.configs.recommended,
   ...vue.configs['flat/recommended'],
   { files: ['**/*.vue'], languageOptions: { parser: vueParser, parserOptions: { parser: js.parser } } },
