@@ -1,10 +1,11 @@
-import { cutAt, findStrings, textOf } from './strings.ts';
+import { cutAt, textOf } from './strings.ts';
 import { float64, uint32 } from './columns.ts';
 import type { Column } from './columns.ts';
 import { DETACHED } from './detachedness.ts';
 import { NONE } from './heap.ts';
 import type { ClassTable, Heap, KindNumbers, LocationTable } from './heap.ts';
 import { inferInterfaces } from './interfaces.ts';
+import type { KnownStrings } from './known-strings.ts';
 import type { RawHeap } from './reader.ts';
 import { inSlices } from './run.ts';
 import type { RunOptions } from './run.ts';
@@ -17,15 +18,16 @@ import type { RunOptions } from './run.ts';
 export async function nameClasses(
   raw: RawHeap,
   kinds: KindNumbers,
+  known: KnownStrings,
   shallow: Column,
   locations: LocationTable | null,
   run?: RunOptions,
 ): Promise<{ classes: ClassTable; classOf: Uint32Array }> {
   const { nodeCount, nodeKind } = raw;
-  const labels = createLabels(raw);
+  const labels = createLabels(raw, known);
   const labelOf = raw.extra.has('class_name')
-    ? labelsFromColumn(raw, raw.extra.get('class_name')!, labels)
-    : await labelsByRule(raw, kinds, labels, run);
+    ? labelsFromColumn(raw, known, raw.extra.get('class_name')!, labels)
+    : await labelsByRule(raw, kinds, known, labels, run);
 
   const classOf = uint32(nodeCount);
   const ids = createClassIds();
@@ -42,18 +44,20 @@ export async function nameClasses(
   const named = new Uint8Array(count);
   const objects = uint32(count);
   const totals = float64(count);
-  for (let node = 0; node < nodeCount; node++) {
-    const size = shallow[node]!;
-    const index = classOf[node]!;
-    if (named[index] === 0) {
-      named[index] = 1;
-      kind[index] = nodeKind[node]!;
+  await inSlices(run, 'classes', nodeCount, 1 << 16, (from, to) => {
+    for (let node = from; node < to; node++) {
+      const size = shallow[node]!;
+      const index = classOf[node]!;
+      if (named[index] === 0) {
+        named[index] = 1;
+        kind[index] = nodeKind[node]!;
+      }
+      if (size === 0) continue;
+      if (objects[index] === 0) kind[index] = nodeKind[node]!;
+      objects[index]!++;
+      totals[index]! += size;
     }
-    if (size === 0) continue;
-    if (objects[index] === 0) kind[index] = nodeKind[node]!;
-    objects[index]!++;
-    totals[index]! += size;
-  }
+  });
   const classes: ClassTable = {
     count,
     label: Uint32Array.from(ids.labels),
@@ -84,13 +88,10 @@ interface Labels {
 /** Texts that classes get by rule, and that real classes may be called as well: they must be one. */
 const FIXED = ['(system)', '(compiled code)', 'Function', 'RegExp'];
 
-function createLabels(raw: RawHeap): Labels {
+function createLabels(raw: RawHeap, inFile: KnownStrings): Labels {
   const texts = [...FIXED, ...raw.header.nodeKinds.map((kind) => `(${kind})`)];
-  const inFile = findStrings(raw.strings, texts);
   const known = new Map<string, number>();
-  texts.forEach((text, i) => {
-    if (inFile[i]! >= 0) known.set(text, inFile[i]!);
-  });
+  for (const text of texts) if (inFile.indexOf(text) >= 0) known.set(text, inFile.indexOf(text));
   const extra: string[] = [];
   return {
     extra,
@@ -106,9 +107,14 @@ function createLabels(raw: RawHeap): Labels {
   };
 }
 
-function labelsFromColumn(raw: RawHeap, column: Column, labels: Labels): (node: number) => number {
+function labelsFromColumn(
+  raw: RawHeap,
+  known: KnownStrings,
+  column: Column,
+  labels: Labels,
+): (node: number) => number {
   const byKind = raw.header.nodeKinds.map((kind) => labels.intern(`(${kind})`));
-  const empty = findStrings(raw.strings, [''])[0]!;
+  const empty = known.indexOf('');
   const limit = raw.strings.count;
   return (node) => {
     const index = column[node]!;
@@ -119,12 +125,13 @@ function labelsFromColumn(raw: RawHeap, column: Column, labels: Labels): (node: 
 async function labelsByRule(
   raw: RawHeap,
   kinds: KindNumbers,
+  known: KnownStrings,
   labels: Labels,
   run: RunOptions | undefined,
 ): Promise<(node: number) => number> {
   const { nodeKind, nodeName, detachedness, strings } = raw;
-  const [plainObject, proto] = findStrings(strings, ['Object', '__proto__']);
-  const interfaces = await inferInterfaces(raw, kinds, plainObject!, proto!, run);
+  const plainObject = known.indexOf('Object');
+  const interfaces = await inferInterfaces(raw, kinds, plainObject, known.indexOf('__proto__'), run);
   const interfaceLabels = interfaces.names.map((name) => labels.intern(name));
 
   const byKind = raw.header.nodeKinds.map((kind) => labels.intern(`(${kind})`));
@@ -136,13 +143,13 @@ async function labelsByRule(
   const tags = new Map<number, number>();
   const detachedTags = new Map<number, number>();
   const tagLabel = (name: number, detached: boolean): number => {
-    const known = detached ? detachedTags : tags;
-    let label = known.get(name);
+    const labelsOfTags = detached ? detachedTags : tags;
+    let label = labelsOfTags.get(name);
     if (label === undefined) {
       const text = textOf(strings, name);
       const tag = withoutAttributes(detached ? `Detached ${text}` : text);
       label = tag === text ? name : labels.intern(tag);
-      known.set(name, label);
+      labelsOfTags.set(name, label);
     }
     return label;
   };

@@ -5,7 +5,7 @@ import { EDGE_EPHEMERON, EDGE_KIND, NONE, weakMapEntry } from './heap.ts';
 import type { Heap } from './heap.ts';
 import { untilDone } from './run.ts';
 import type { RunOptions } from './run.ts';
-import { findStrings, textOf } from './strings.ts';
+import { textOf } from './strings.ts';
 
 /**
  * Distances as Chrome DevTools counts them: breadth first from the user roots (1), then from the root for the rest
@@ -19,13 +19,12 @@ export async function measureDistances(
   queue: Uint32Array,
   run?: RunOptions,
 ): Promise<void> {
-  const { nodeCount, root, kinds, nodeKind, nodeName, firstEdge, edgeKind, edgeName, edgeTo, weakMaps } = heap;
+  const { nodeCount, root, kinds, nodeKind, nodeName, firstEdge, edgeKind, edgeName, edgeTo } = heap;
   distance.fill(NONE);
-  const [sloppyMap, nativeContext, descriptors] = findStrings(heap.strings, [
-    'sloppy_function_map',
-    'system / NativeContext',
-    '(map descriptors)',
-  ]) as [number, number, number];
+  const sloppyMap = heap.known.indexOf('sloppy_function_map');
+  const nativeContext = heap.known.indexOf('system / NativeContext');
+  const descriptors = heap.known.indexOf('(map descriptors)');
+  const { weakMaps } = heap.known;
   const weak = kinds.edgeWeak;
   const pendingEntries = new Uint8Array(weakMaps.pair.reduce((most, pair) => Math.max(most, pair + 1), 0));
   let head = 0;
@@ -54,7 +53,7 @@ export async function measureDistances(
     isNumbered(edge) ? edgeName[edge]! : Number.parseInt(textOf(heap.strings, edgeName[edge]!, 20), 10);
 
   const spread = (): boolean => {
-    for (let budget = 1 << 17; head < tail && budget > 0; head++) {
+    for (let budget = 1 << 16; head < tail && budget > 0; head++) {
       const node = queue[head]!;
       const next = distance[node]! + 1;
       const end = firstEdge[node + 1]!;

@@ -24,7 +24,7 @@ export interface DominatorTree {
 }
 
 /** Edges looked at per slice. */
-const SLICE_EDGES = 1 << 17;
+const SLICE_EDGES = 1 << 16;
 
 export async function buildDominators(
   heap: Heap,
@@ -41,15 +41,19 @@ export async function buildDominators(
   const semi = uint32(nodeCount);
 
   const reached = await depthFirst(heap, firstRetainer, retainer, { number, vertex, parent, stack: best, cursor: semi }, run);
-  for (let i = 0; i < reached; i++) {
-    ancestor[i] = parent[i]!;
-    best[i] = i;
-  }
+  const sliced = (count: number, body: (from: number, to: number) => void): Promise<void> =>
+    inSlices(run, 'dominators', count, 1 << 16, body);
+  await sliced(reached, (from, to) => {
+    for (let i = from; i < to; i++) {
+      ancestor[i] = parent[i]!;
+      best[i] = i;
+    }
+  });
   await semidominators(reached, { number, vertex, ancestor, best, semi }, firstRetainer, retainer, run);
 
   // The immediate dominator is the nearest ancestor in the depth-first tree that is not below the semidominator.
   const idom = parent;
-  await inSlices(run, 'dominators', reached, 1 << 15, (from, to) => {
+  await sliced(reached, (from, to) => {
     for (let i = Math.max(1, from); i < to; i++) {
       const limit = semi[i]!;
       let above = idom[i]!;
@@ -60,10 +64,10 @@ export async function buildDominators(
 
   // Sizes bottom-up, positions in preorder top-down; both by number.
   const retained = float64(nodeCount);
-  for (let node = 0; node < nodeCount; node++) retained[node] = shallow[node]!;
+  retained.set(shallow);
   const size = ancestor;
   size.fill(1, 0, reached);
-  await inSlices(run, 'dominators', reached, 1 << 15, (from, to) => {
+  await sliced(reached, (from, to) => {
     for (let i = reached - 1 - from; i >= reached - to; i--) {
       if (i === 0) break;
       const above = idom[i]!;
@@ -75,34 +79,48 @@ export async function buildDominators(
   const position = semi;
   position[0] = 0;
   next[0] = 1;
-  for (let i = 1; i < reached; i++) {
-    const above = idom[i]!;
-    const at = next[above]!;
-    position[i] = at;
-    next[above] = at + size[i]!;
-    next[i] = at + 1;
-  }
+  await sliced(reached, (from, to) => {
+    for (let i = Math.max(1, from); i < to; i++) {
+      const above = idom[i]!;
+      const at = next[above]!;
+      position[i] = at;
+      next[above] = at + size[i]!;
+      next[i] = at + 1;
+    }
+  });
 
   // Back to nodes, each column into one that is no longer needed.
   const dominator = number;
-  for (let node = 0; node < nodeCount; node++) if (number[node] === NONE) dominator[node] = root;
-  for (let i = 0; i < reached; i++) dominator[vertex[i]!] = vertex[idom[i]!]!;
+  await sliced(nodeCount, (from, to) => {
+    for (let node = from; node < to; node++) if (number[node] === NONE) dominator[node] = root;
+  });
+  await sliced(reached, (from, to) => {
+    for (let i = from; i < to; i++) dominator[vertex[i]!] = vertex[idom[i]!]!;
+  });
   const domOrder = best;
-  for (let i = 0; i < reached; i++) domOrder[position[i]!] = vertex[i]!;
+  await sliced(reached, (from, to) => {
+    for (let i = from; i < to; i++) domOrder[position[i]!] = vertex[i]!;
+  });
   const domPosition = parent;
   domPosition.fill(NONE);
-  for (let i = 0; i < reached; i++) domPosition[vertex[i]!] = position[i]!;
+  await sliced(reached, (from, to) => {
+    for (let i = from; i < to; i++) domPosition[vertex[i]!] = position[i]!;
+  });
   const domSize = semi;
-  for (let i = 0; i < reached; i++) domSize[vertex[i]!] = size[i]!;
+  await sliced(reached, (from, to) => {
+    for (let i = from; i < to; i++) domSize[vertex[i]!] = size[i]!;
+  });
   let at = reached;
-  for (let node = 0; node < nodeCount && at < nodeCount; node++) {
-    if (domPosition[node] !== NONE) continue;
-    domOrder[at] = node;
-    domPosition[node] = at++;
-    domSize[node] = 1;
-    domSize[root]!++;
-    retained[root]! += retained[node]!;
-  }
+  await sliced(at < nodeCount ? nodeCount : 0, (from, to) => {
+    for (let node = from; node < to; node++) {
+      if (domPosition[node] !== NONE) continue;
+      domOrder[at] = node;
+      domPosition[node] = at++;
+      domSize[node] = 1;
+      domSize[root]!++;
+      retained[root]! += retained[node]!;
+    }
+  });
   return { dominator, retained, domOrder, domPosition, domSize, scratch: [vertex, ancestor] };
 }
 

@@ -2,7 +2,6 @@ import { EDGE_EPHEMERON, EDGE_ESSENTIAL, EDGE_KIND, weakMapEntry } from './heap.
 import type { Heap } from './heap.ts';
 import { inSlices, untilDone } from './run.ts';
 import type { RunOptions } from './run.ts';
-import { findStrings } from './strings.ts';
 
 /**
  * Marks in `edgeKind` which edges keep their target alive, by Chrome DevTools' rules:
@@ -11,7 +10,8 @@ import { findStrings } from './strings.ts';
  * O(nodes + edges).
  */
 export async function markEssentialEdges(heap: Heap, run?: RunOptions): Promise<void> {
-  const { nodeCount, root, kinds, firstEdge, edgeKind, edgeName, edgeTo, nodeId, weakMaps } = heap;
+  const { nodeCount, root, kinds, firstEdge, edgeKind, edgeName, edgeTo, nodeId } = heap;
+  const { weakMaps } = heap.known;
   const owned = await markPageOwned(heap, run);
   const { edgeWeak, edgeShortcut, edgeInternal } = kinds;
   const hasWeakMaps = weakMaps.string.length > 0;
@@ -74,6 +74,6 @@ async function markPageOwned(heap: Heap, run: RunOptions | undefined): Promise<U
 
 /** Tests for the synthetic node that holds the DOM trees of all documents. */
 export function domTreesRoot(heap: Heap): (node: number) => boolean {
-  const name = findStrings(heap.strings, ['(Document DOM trees)'])[0]!;
+  const name = heap.known.indexOf('(Document DOM trees)');
   return (node) => name >= 0 && heap.nodeName[node] === name && heap.nodeKind[node] === heap.kinds.synthetic;
 }

@@ -3,6 +3,7 @@ import type { HeapProducer } from '#shared/model/heap.ts';
 import type { HeapAnalysis } from './analysis.ts';
 import type { Column } from './columns.ts';
 import type { HeapHeader } from './header.ts';
+import type { KnownStrings } from './known-strings.ts';
 import type { StringTable } from './strings.ts';
 
 /**
@@ -34,7 +35,7 @@ export interface Heap {
   readonly extra: ReadonlyMap<string, Column>;
   readonly locations: LocationTable | null;
   readonly kinds: KindNumbers;
-  readonly weakMaps: WeakMapNames;
+  readonly known: KnownStrings;
   readonly classes: ClassTable;
   readonly classOf: Uint32Array;
   readonly shallowBytes: number;

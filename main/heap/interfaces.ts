@@ -69,9 +69,14 @@ export async function inferInterfaces(
   };
 
   let plainCount = 0;
-  for (let node = 0; node < nodeCount; node++) if (isPlain(node)) plainCount++;
+  await inSlices(run, 'classes', nodeCount, 1 << 17, (from, to) => {
+    for (let node = from; node < to; node++) if (isPlain(node)) plainCount++;
+  });
   const plain = new Uint32Array(plainCount);
-  for (let node = 0, at = 0; at < plainCount; node++) if (isPlain(node)) plain[at++] = node;
+  let filled = 0;
+  await inSlices(run, 'classes', nodeCount, 1 << 17, (from, to) => {
+    for (let node = from; node < to; node++) if (isPlain(node)) plain[filled++] = node;
+  });
   const sequenceOfPlain = new Uint32Array(plainCount);
   await inSlices(run, 'classes', plainCount, 1 << 12, (from, to) => {
     for (let i = from; i < to; i++) sequenceOfPlain[i] = sequenceOf(plain[i]!);

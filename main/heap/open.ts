@@ -6,12 +6,11 @@ import { heapFormatError } from './errors.ts';
 import { kindNumbers } from './heap.ts';
 import type { Heap, LocationTable } from './heap.ts';
 import type { HeapHeader } from './header.ts';
+import { scanStringTable } from './known-strings.ts';
 import { moveOwnedSizes } from './ownership.ts';
 import { readHeapFile } from './reader.ts';
 import type { RawHeap } from './reader.ts';
 import type { RunOptions } from './run.ts';
-import { findStrings } from './strings.ts';
-import { findWeakMapNames } from './weak-map-names.ts';
 
 export type { Heap } from './heap.ts';
 export type { RunOptions } from './run.ts';
@@ -27,10 +26,10 @@ export async function openHeap(path: string, run?: RunOptions): Promise<Heap> {
   const kinds = kindNumbers(header);
   const fromAgent = raw.extra.has('class_name') || header.declaredProducer === 'cpython';
   await spreadDetachedness(raw, kinds, run);
-  const externalString = findStrings(raw.strings, ['system / ExternalStringData'])[0]!;
-  const shallow = fromAgent ? raw.selfSize : await moveOwnedSizes(raw, kinds, externalString, run);
+  const known = await scanStringTable(raw.strings, header.nodeKinds, run);
+  const shallow = fromAgent ? raw.selfSize : await moveOwnedSizes(raw, kinds, known, run);
   const locations = readLocationTable(raw, notices);
-  const { classes, classOf } = await nameClasses(raw, kinds, shallow, locations, run);
+  const { classes, classOf } = await nameClasses(raw, kinds, known, shallow, locations, run);
   let shallowBytes = 0;
   for (let index = 0; index < classes.count; index++) shallowBytes += classes.shallow[index]!;
   return {
@@ -54,7 +53,7 @@ export async function openHeap(path: string, run?: RunOptions): Promise<Heap> {
     extra: raw.extra,
     locations,
     kinds,
-    weakMaps: findWeakMapNames(raw.strings),
+    known,
     classes,
     classOf,
     shallowBytes,

@@ -1,6 +1,7 @@
 import { float64, uint32 } from './columns.ts';
 import type { Column } from './columns.ts';
 import type { KindNumbers } from './heap.ts';
+import type { KnownStrings } from './known-strings.ts';
 import type { RawHeap } from './reader.ts';
 import { inSlices } from './run.ts';
 import type { RunOptions } from './run.ts';
@@ -28,23 +29,28 @@ export function hasUserRoots(raw: Pick<RawHeap, 'firstEdge' | 'edgeTo' | 'nodeKi
 export async function moveOwnedSizes(
   raw: RawHeap,
   kinds: KindNumbers,
-  externalString: number,
+  known: KnownStrings,
   run?: RunOptions,
 ): Promise<Column> {
   const { nodeCount, nodeKind, nodeName, firstEdge, edgeKind, edgeTo, header } = raw;
   if (!hasUserRoots(raw, header.root, kinds)) return raw.selfSize;
+  const externalString = known.indexOf('system / ExternalStringData');
   const owners = uint32(nodeCount);
   const hidden = kinds.hidden;
   const array = kinds.array;
   const native = kinds.native;
   const weak = kinds.edgeWeak;
-  let total = 0;
-  for (let node = 0; node < nodeCount; node++) {
+  const isOwner = (node: number): boolean => {
     const kind = nodeKind[node]!;
-    const owned = kind === hidden || kind === array || (kind === native && nodeName[node] === externalString);
-    owners[node] = owned ? UNVISITED : node;
-    total += raw.selfSize[node]!;
-  }
+    return !(kind === hidden || kind === array || (kind === native && nodeName[node] === externalString));
+  };
+  let total = 0;
+  await inSlices(run, 'sizes', nodeCount, 1 << 17, (from, to) => {
+    for (let node = from; node < to; node++) {
+      owners[node] = isOwner(node) ? node : UNVISITED;
+      total += raw.selfSize[node]!;
+    }
+  });
 
   const stack: number[] = [];
   const spread = (node: number): void => {
@@ -57,10 +63,6 @@ export async function moveOwnedSizes(
       owners[target] = known === UNVISITED ? owner : SHARED;
       stack.push(target);
     }
-  };
-  const isOwner = (node: number): boolean => {
-    const kind = nodeKind[node]!;
-    return !(kind === hidden || kind === array || (kind === native && nodeName[node] === externalString));
   };
   await inSlices(run, 'sizes', nodeCount, 1 << 15, (from, to) => {
     for (let node = from; node < to; node++) {
@@ -75,13 +77,15 @@ export async function moveOwnedSizes(
     sizes = float64(nodeCount);
     sizes.set(raw.selfSize);
   }
-  for (let node = 0; node < nodeCount; node++) {
-    const owner = owners[node]!;
-    if (owner === node || owner === UNVISITED || owner === SHARED) continue;
-    if (nodeKind[owner] === kinds.synthetic || owner === header.root) continue;
-    const size = sizes[node]!;
-    sizes[node] = 0;
-    sizes[owner]! += size;
-  }
+  await inSlices(run, 'sizes', nodeCount, 1 << 16, (from, to) => {
+    for (let node = from; node < to; node++) {
+      const owner = owners[node]!;
+      if (owner === node || owner === UNVISITED || owner === SHARED) continue;
+      if (nodeKind[owner] === kinds.synthetic || owner === header.root) continue;
+      const size = sizes[node]!;
+      sizes[node] = 0;
+      sizes[owner]! += size;
+    }
+  });
   return sizes;
 }

@@ -21,10 +21,12 @@ export async function buildRetainers(
   });
   // Ends first: filling from the last edge backwards turns each end into its beginning.
   let sum = 0;
-  for (let node = 0; node < nodeCount; node++) {
-    sum += firstRetainer[node]!;
-    firstRetainer[node] = sum;
-  }
+  await inSlices(run, 'retainers', nodeCount, 1 << 18, (from, to) => {
+    for (let node = from; node < to; node++) {
+      sum += firstRetainer[node]!;
+      firstRetainer[node] = sum;
+    }
+  });
   firstRetainer[nodeCount] = sum;
   await inSlices(run, 'retainers', nodeCount, 1 << 14, (from, to) => {
     for (let node = nodeCount - 1 - from; node >= nodeCount - to; node--) {

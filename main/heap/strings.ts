@@ -141,32 +141,3 @@ function unescapeJson(text: string): string {
     hex === undefined ? (ESCAPES[letter ?? ''] ?? letter ?? '') : String.fromCharCode(Number.parseInt(hex, 16)),
   );
 }
-
-/**
- * Finds the indexes of some texts (plain ASCII, no escapes) in one pass; −1 where a text is not there. With repeated
- * strings the first one counts.
- */
-export function findStrings(table: StringTable, texts: readonly string[]): number[] {
-  const found = texts.map(() => -1);
-  const wanted = texts.map((text) => new TextEncoder().encode(text));
-  const byFirstByte: number[][] = Array.from({ length: 256 }, () => []);
-  wanted.forEach((bytes, i) => byFirstByte[bytes.length > 0 ? bytes[0]! : QUOTE]!.push(i));
-  const { starts, pages, count } = table;
-  for (let index = 0; index < count; index++) {
-    const start = starts[index]!;
-    const pageIndex = Math.floor(start / PAGE_BYTES);
-    const candidates = byFirstByte[pages[pageIndex]![start - pageIndex * PAGE_BYTES]!]!;
-    if (candidates.length === 0) continue;
-    for (const candidate of candidates) {
-      if (found[candidate] === -1 && equals(table, index, wanted[candidate]!)) found[candidate] = index;
-    }
-  }
-  return found;
-}
-
-function equals(table: StringTable, index: number, bytes: Uint8Array): boolean {
-  const raw = rawString(table, index, bytes.length + 1);
-  if (raw.cut || raw.to - raw.from !== bytes.length) return false;
-  for (let i = 0; i < bytes.length; i++) if (raw.bytes[raw.from + i] !== bytes[i]) return false;
-  return true;
-}

@@ -52,7 +52,9 @@ loader.close();
 const snapshot = await loader.buildSnapshot(channel.port1);
 const aggregates = snapshot.aggregatesWithFilter({});
 const ms = performance.now() - started;
-const maxRssBytes = process.resourceUsage().maxRSS * 1024;
+const { maxRSS, userCPUTime, systemCPUTime } = process.resourceUsage();
+const maxRssBytes = maxRSS * 1024;
+const cpuMs = (userCPUTime + systemCPUTime) / 1000;
 
 if (dump !== undefined) {
   const count = snapshot.nodeCount;
@@ -72,6 +74,6 @@ if (dump !== undefined) {
     distance: Float64Array.from(snapshot.nodeDistances, (value) => (value < 0 ? -1 : value)),
   });
 }
-console.log(JSON.stringify({ ms, maxRssBytes, nodes: snapshot.nodeCount }));
+console.log(JSON.stringify({ ms, cpuMs, maxRssBytes, nodes: snapshot.nodeCount }));
 await worker.terminate();
 process.exit(0);

@@ -24,7 +24,9 @@ const firstTableMs = performance.now() - started;
 const analysis = await analyseHeap(heap, { onProgress });
 onProgress({ phase: '' });
 const ms = performance.now() - started;
-const maxRssBytes = process.resourceUsage().maxRSS * 1024;
+const { maxRSS, userCPUTime, systemCPUTime } = process.resourceUsage();
+const maxRssBytes = maxRSS * 1024;
+const cpuMs = (userCPUTime + systemCPUTime) / 1000;
 
 if (dump !== undefined) {
   const listed = Array.from({ length: heap.classes.count }, (_, index) => classRow(heap, index));
@@ -44,4 +46,4 @@ if (dump !== undefined) {
     distance: Float64Array.from(analysis.distance, (value) => (value === 0xffffffff ? -1 : value)),
   });
 }
-console.log(JSON.stringify({ ms, firstTableMs, maxRssBytes, nodes: heap.nodeCount, edges: heap.edgeCount, phases }));
+console.log(JSON.stringify({ ms, cpuMs, firstTableMs, maxRssBytes, nodes: heap.nodeCount, edges: heap.edgeCount, phases }));

@@ -28,6 +28,8 @@ const BUNDLER = 'esbuild@0.28.2';
 
 interface Measure {
   readonly ms: number;
+  /** Processor time of the whole process: what to look at on a busy machine. */
+  readonly cpuMs: number;
   readonly firstTableMs?: number;
   readonly maxRssBytes: number;
   readonly nodes: number;
@@ -62,6 +64,7 @@ try {
       'DevTools s': seconds(theirs.ms),
       'times faster': (theirs.ms / ours.ms).toFixed(1),
       '× floor': (ours.ms / floor.ms).toFixed(2),
+      'CPU s (floor, ours, DevTools)': [floor, ours, theirs].map(({ cpuMs }) => seconds(cpuMs)).join(' '),
       'RSS MiB': mebibytes(ours.maxRssBytes),
       'DevTools MiB': mebibytes(theirs.maxRssBytes),
       'RSS / file': (ours.maxRssBytes / fileBytes).toFixed(2),

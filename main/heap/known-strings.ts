@@ -1,0 +1,109 @@
+import type { WeakMapNames } from './heap.ts';
+import { inSlices } from './run.ts';
+import type { RunOptions } from './run.ts';
+import { PAGE_BYTES, rawString } from './strings.ts';
+import type { StringTable } from './strings.ts';
+
+/**
+ * The strings that rules speak of, found in one pass over the table: O(strings), and only those whose first byte
+ * fits are looked at any closer.
+ */
+export interface KnownStrings {
+  /** Index of a text of `KNOWN_TEXTS` or a kind's class, −1 when the file does not have it. The first one counts. */
+  indexOf(text: string): number;
+  readonly weakMaps: WeakMapNames;
+}
+
+const KNOWN_TEXTS = [
+  '',
+  'Object',
+  '__proto__',
+  'sloppy_function_map',
+  'system / NativeContext',
+  'system / ExternalStringData',
+  '(map descriptors)',
+  '(Document DOM trees)',
+  '(system)',
+  '(compiled code)',
+  'Function',
+  'RegExp',
+];
+
+/**
+ * V8 writes each WeakMap entry as two edges, from the key and from the table, whose names differ only in the leading
+ * number: `12 / part of key (K @3) -> value (V @5) pair in WeakMap (table @7)`.
+ */
+const ENTRY = /^\d+( \/ part of key \(.*? @\d+\) -> value \(.*? @\d+\) pair in WeakMap \(table @(\d+)\))$/;
+const MARK = new TextEncoder().encode(' / part of key (');
+/** Longest name looked at; both object names in it are class names or strings cut by V8 at 1,024 characters. */
+const MAX_NAME_BYTES = 16_384;
+
+const QUOTE = 0x22;
+
+export async function scanStringTable(
+  table: StringTable,
+  nodeKinds: readonly string[],
+  run?: RunOptions,
+): Promise<KnownStrings> {
+  const texts = [...new Set([...KNOWN_TEXTS, ...nodeKinds.map((kind) => `(${kind})`)])];
+  const wanted = texts.map((text) => new TextEncoder().encode(text));
+  const found = new Map<string, number>();
+  const byFirstByte: (number[] | null)[] = new Array<number[] | null>(256).fill(null);
+  wanted.forEach((bytes, i) => (byFirstByte[bytes.length > 0 ? bytes[0]! : QUOTE] ??= []).push(i));
+
+  const strings: number[] = [];
+  const pairs: number[] = [];
+  const tableIds: number[] = [];
+  const pairNumbers = new Map<string, number>();
+  const decoder = new TextDecoder();
+  const takeEntry = (index: number): void => {
+    if (!hasMark(table, index)) return;
+    const raw = rawString(table, index, MAX_NAME_BYTES);
+    const match = ENTRY.exec(decoder.decode(raw.bytes.subarray(raw.from, raw.to)));
+    if (!match) return;
+    const text = match[1]!;
+    let pair = pairNumbers.get(text);
+    if (pair === undefined) pairNumbers.set(text, (pair = pairNumbers.size));
+    strings.push(index);
+    pairs.push(pair);
+    tableIds.push(Number(match[2]));
+  };
+
+  const { starts, pages, count } = table;
+  await inSlices(run, 'classes', count, 1 << 14, (from, to) => {
+    for (let index = from; index < to; index++) {
+      const start = starts[index]!;
+      const pageIndex = Math.floor(start / PAGE_BYTES);
+      const first = pages[pageIndex]![start - pageIndex * PAGE_BYTES]!;
+      if ((first - 0x30) >>> 0 <= 9) takeEntry(index);
+      for (const candidate of byFirstByte[first] ?? []) {
+        const text = texts[candidate]!;
+        if (!found.has(text) && equals(table, index, wanted[candidate]!)) found.set(text, index);
+      }
+    }
+  });
+  return {
+    indexOf: (text) => found.get(text) ?? -1,
+    weakMaps: {
+      string: Uint32Array.from(strings),
+      pair: Uint32Array.from(pairs),
+      tableId: Float64Array.from(tableIds),
+    },
+  };
+}
+
+function equals(table: StringTable, index: number, bytes: Uint8Array): boolean {
+  const raw = rawString(table, index, bytes.length + 1);
+  if (raw.cut || raw.to - raw.from !== bytes.length) return false;
+  for (let i = 0; i < bytes.length; i++) if (raw.bytes[raw.from + i] !== bytes[i]) return false;
+  return true;
+}
+
+function hasMark(table: StringTable, index: number): boolean {
+  const raw = rawString(table, index, 16 + MARK.length);
+  let at = raw.from;
+  while (at < raw.to && (raw.bytes[at]! - 0x30) >>> 0 <= 9) at++;
+  if (raw.to - at < MARK.length) return false;
+  for (let i = 0; i < MARK.length; i++) if (raw.bytes[at + i] !== MARK[i]) return false;
+  return true;
+}
