@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { AppHost } from './app-driver.ts';
 import { findChromium, projectRoot } from './browser-path.ts';
 import { startDebugged } from './devtools-port.ts';
-import { startChild, type Child } from './processes.ts';
+import { startChild, waitForNone, type Child } from './processes.ts';
 
 const SERVE_TIMEOUT_MS = 30_000;
 const ADDRESS = /http:\/\/127\.0\.0\.1:\d+\/\?token=[A-Za-z0-9_-]+/;
@@ -45,7 +45,10 @@ export function createChromiumHost({ args = [], env = {}, url }: ChromiumHostOpt
       let server: Child | null = null;
       const stopServer = async () => {
         await server?.end(10_000);
+        // Every process of the application, and every target it launched, has the folder in its environment.
+        const left = await waitForNone(dataDir, 5_000);
         await rm(dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+        if (left.length > 0) throw new Error(`The application left processes behind: ${left.join(', ')}`);
       };
       try {
         let address = url ?? null;

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { AppHost } from './app-driver.ts';
 import { findElectron, projectRoot } from './browser-path.ts';
 import { startDebugged } from './devtools-port.ts';
+import { waitForNone } from './processes.ts';
 
 export interface ElectronHostOptions {
   args?: string[];
@@ -36,6 +37,8 @@ export function createElectronHost({ args = [], env = {} }: ElectronHostOptions 
           async stop() {
             try {
               await running.stop();
+              const left = await waitForNone(dataDir, 5_000);
+              if (left.length > 0) throw new Error(`The application left processes behind: ${left.join(', ')}`);
             } finally {
               await rm(dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
             }

@@ -70,14 +70,17 @@ export async function startChild(command: string, args: string[], options: Spawn
   };
 }
 
-/** Ids of processes whose command line contains the text. Linux only; elsewhere the answer is empty. */
+/**
+ * Ids of processes whose command line or environment contains the text: ours, what they started, and what that started.
+ * Linux only; elsewhere the answer is empty.
+ */
 export function processesWith(text: string): number[] {
   if (process.platform !== 'linux') return [];
   const found: number[] = [];
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name) || Number(name) === process.pid) continue;
     try {
-      if (readFileSync(`/proc/${name}/cmdline`, 'latin1').includes(text)) found.push(Number(name));
+      if (['cmdline', 'environ'].some((part) => readFileSync(`/proc/${name}/${part}`, 'latin1').includes(text))) found.push(Number(name));
     } catch {
       // It ended while we looked.
     }

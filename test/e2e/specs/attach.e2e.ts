@@ -21,6 +21,7 @@ describe.each(HOSTS)('$name', (host) => {
       await target?.end();
       target = null;
     });
+    // Fails if anything that the application started is left.
     afterAll(() => app?.stop());
 
     async function attachAndLeave(command: string, file: string, className: string): Promise<void> {
@@ -62,6 +63,14 @@ describe.each(HOSTS)('$name', (host) => {
       process.kill(target.pid, 'SIGKILL');
       await app.session.waitForState('exited');
       expect(await app.session.exit()).toMatch(/SIGKILL|137|kill/i);
+    });
+
+    test('a launched program ends with the application, which the end of this suite checks', async () => {
+      await app.start.show();
+      await app.start.launch(`'${process.execPath}' test/samples/leaky.js --churn`, { cwd: projectRoot });
+      await app.session.waitForState('attached');
+      const pid = await app.session.pid();
+      expect(() => process.kill(pid, 0)).not.toThrow();
     });
 
     test('nothing was stopped by the policy, nothing went wrong in the console', async () => {

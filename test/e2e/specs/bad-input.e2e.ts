@@ -73,17 +73,17 @@ describe.each(HOSTS)('$name', (host) => {
     });
 
     test.each([
-      ['empty', ''],
-      ['not-json', 'this is no snapshot'],
-      ['other', '{"hello":"world"}'],
-      ['truncated', '{"snapshot":{"meta":{"node_fields":["type","name","id","self_size","edge_count"],"node_types":[["object"],"string","number","number","number"],"edge_fields":["type","name_or_index","to_node"],"edge_types":[["property"],"string_or_number","node"]},"node_count":1000,"edge_count":0},"nodes":[0,0,1,'],
-    ])('a snapshot file that is %s', async (name, content) => {
+      ['empty', '', /empty|no bytes/i],
+      ['not-json', 'this is no snapshot', /JSON|no heap snapshot|not a heap snapshot/i],
+      ['other', '{"hello":"world"}', /snapshot/i],
+      ['truncated', '{"snapshot":{"meta":{"node_fields":["type","name","id","self_size","edge_count"],"node_types":[["object"],"string","number","number","number"],"edge_fields":["type","name_or_index","to_node"],"edge_types":[["property"],"string_or_number","node"]},"node_count":1000,"edge_count":0},"nodes":[0,0,1,', /truncated|incomplete|ends/i],
+    ])('a snapshot file that is %s', async (name, content, words) => {
       const path = join(dir, `${name}.heapsnapshot`);
       writeFileSync(path, content);
       await app.start.show();
       await app.start.open(path);
-      const text = await app.driver.waitForText(testId('error-card'), /\S/, { timeoutMs: 20_000 });
-      expect(text).toMatch(/snapshot|empty|file/i);
+      const text = await app.driver.waitForText(testId('error-card'), words, { timeoutMs: 20_000 });
+      expect(text).not.toMatch(/undefined|\[object/);
     });
 
     test('a hostile file name is text and nothing else', async () => {

@@ -6,7 +6,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { testId, type AppDriver } from '../driver/app-driver.ts';
 import { whyNoBrowser } from '../driver/browser-path.ts';
 import { createChromiumHost } from '../driver/chromium-host.ts';
-import { processesWith } from '../driver/processes.ts';
 import { createSpectronDriver } from '../driver/spectron-driver.ts';
 
 const PAGE = `<!doctype html><html lang="en"><head><title>Driver page</title></head><body>
@@ -55,7 +54,6 @@ describe.skipIf(missing !== null)(`driver${missing ? ` (skipped: ${missing})` : 
   afterAll(async () => {
     await driver.stop();
     await new Promise<void>((resolve) => server.close(() => resolve()));
-    expect(processesWith('heaphouse-e2e-'), 'orphan browsers').toEqual([]);
   });
 
   test('reads, types, chooses, clicks and waits', async () => {

@@ -1,7 +1,6 @@
 /** The application starts, shows its start page, is accessible, and ends without a trace. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { testId } from '../driver/app-driver.ts';
-import { processesWith } from '../driver/processes.ts';
 import { HOSTS, startApp, suiteOn, type App } from '../pages/app.ts';
 
 describe.each(HOSTS)('$name', (host) => {
@@ -10,10 +9,8 @@ describe.each(HOSTS)('$name', (host) => {
     beforeAll(async () => {
       app = await startApp(host.name);
     });
-    afterAll(async () => {
-      await app?.stop();
-      expect(processesWith('heaphouse-e2e-'), 'orphan processes').toEqual([]);
-    });
+    // Fails if a process is left: of the browser, of the application, or of what it started.
+    afterAll(() => app?.stop());
 
     test('shows the start page, connected', async () => {
       await app.driver.waitFor(testId('start-page'));
