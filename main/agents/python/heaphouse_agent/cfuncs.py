@@ -35,7 +35,8 @@ if available:
         _flags_ = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_PYTHONAPI
         _restype_ = _Object
 
-    KINDS = {'void': _Void, 'void+gil': _VoidHeld, 'pointer+gil': _AddressHeld, 'object+gil': _ObjectHeld}
+    KINDS = {'void': _Void, 'void+gil': _VoidHeld, 'pointer+gil': _AddressHeld,
+             'object+gil': _ObjectHeld}
 
 
 class Structure(object):

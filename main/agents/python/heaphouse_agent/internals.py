@@ -73,7 +73,7 @@ def make(sink):
         '__doc__', '__module__') if n in Function.__dict__]
     sid = {n: names(n) for n in (
         '__dict__', '__mro__', '__bases__', '__base__', '__class__', '__closure__',
-        '__annotations__', '__self__', 'cell_contents', 'referent', '__callback__', 'local', 'gi_code',
+        '__annotations__', '__self__', 'cell_contents', 'referent', '__callback__', 'local',
         '__name__', '__qualname__', 'start', 'stop', 'step', 'base', 'dtype')}
 
     def name_rest(refs, known):
@@ -265,7 +265,8 @@ def make(sink):
     sink.on_type = on_type
     return {
         id(Function): on_function, id(Code): on_code, id(type): on_type, id(Cell): on_cell,
-        id(Builtin): on_builtin, id(Reference): on_reference, id(Frame): on_frame, id(slice): on_slice,
+        id(Builtin): on_builtin, id(Reference): on_reference, id(Frame): on_frame,
+        id(slice): on_slice,
         id(range): on_slice, id(Module): sink.module,
         id(Generator): suspended('gi_frame', 'gi_code', 'gi_running'),
         id(Coroutine): suspended('cr_frame', 'cr_code', 'cr_running'),

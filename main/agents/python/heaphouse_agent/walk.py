@@ -10,8 +10,8 @@ from .compat import IMMORTAL, array, itertools, sys
 from .naming import (CLOSURE, CODE, NATIVE, NUMBER, OBJECT, PREVIEW, STRING, Names,
                      isinstance_of_type)
 from .sizes import sizer
-from .static import (Builtin, Function, Module, class_name, defining_module, module_dict, solid_base,
-                     type_mro, type_name)
+from .static import (Builtin, Function, Module, class_name, defining_module, module_dict,
+                     solid_base, type_mro, type_name)
 
 BATCH = 1024  # objects between two looks at progress and cancel
 STRIDE = 9  # node fields of the file: edges point at positions in the flat array
@@ -137,7 +137,7 @@ class Walk(object):
         sink = self.sink
         for base in type_mro(cls):
             if base is sink.reference_type:
-                return sink.on_reference if cls is base else self._subclassed(sink.on_reference, cls)
+                return sink.on_reference if cls is base else self._subclassed(cls)
             if base is type:
                 return sink.on_type
             if type_name(base) == 'ndarray' and defining_module(base) == 'numpy':
@@ -154,7 +154,7 @@ class Walk(object):
             second(o)
         return edges
 
-    def _subclassed(self, on_reference, cls):
+    def _subclassed(self, cls):
         """Subclasses of weakref.ref: the weak edge, then whatever attributes they have."""
         general = self.edges_for(cls)
         sink = self.sink
