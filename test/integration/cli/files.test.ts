@@ -34,7 +34,7 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 describe('summary', () => {
   it('lists the classes as JSON, all of them', async () => {
-    const { code, stdout, stderr } = await runCli(['summary', compared, '--format', 'json']);
+    const { code, stdout, stderr } = await runCli(['summary', compared, '--format', 'json', '-q']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const document = JSON.parse(stdout) as { totals: { objects: number; classes: number }; classes: { name: string; objects: number; retainedBytes: number }[] };
     expect(document).toMatchObject({ schema: 'heaphouse.summary', version: 1, producer: 'v8', cuts: [] });
@@ -103,7 +103,8 @@ describe('compare', () => {
       expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
       expect(statSync(out).mode & 0o777).toBe(0o600);
     }
-    const { stdout } = await runCli(['compare', base, compared, '--format', 'csv']);
+    const { code, stdout, stderr } = await runCli(['compare', base, compared, '--format', 'csv', '-q']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toBe(readFileSync(join(dir, 'report.csv'), 'utf8'));
     const document = JSON.parse(readFileSync(join(dir, 'report.json'), 'utf8')) as { classes: { name: string }[]; headline: { objects: number } };
     expect(document.classes[0]).toMatchObject({ name: 'Session', new: { objects: COUNT }, dead: { objects: 0 }, survived: { objects: 0 } });
@@ -170,7 +171,7 @@ describe('surroundings', () => {
   });
 
   it('ends quietly when the reader leaves', async () => {
-    const { code, stderr } = await runCli(['compare', base, compared, '--format', 'json', '--fail-on', 'Session:+1'], {
+    const { code, stderr } = await runCli(['compare', base, compared, '--format', 'json', '-q', '--fail-on', 'Session:+1'], {
       during: (child) => child.stdout!.destroy(),
     });
     expect(stderr.trim()).toBe('GATE FAILED: Session +2,000 objects (limit +1)');
