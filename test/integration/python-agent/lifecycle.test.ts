@@ -85,7 +85,7 @@ describe.each(found)('agent life cycle on CPython $version', ({ path }) => {
     const exits = launch(path, ['-c', 'import atexit, sys; atexit.register(print, "bye"); sys.exit(3)']);
     expect(await exits.ended()).toEqual({ code: 3, signal: null });
     expect([exits.stdout.trim(), exits.stderr, exits.meetings()]).toEqual(['bye', '', []]);
-    const interrupted = launch(path, ['-c', 'import time\nprint("up", flush=True)\ntry:\n time.sleep(30)\nexcept KeyboardInterrupt:\n print("interrupted")']);
+    const interrupted = launch(path, ['-c', 'import time\ntry:\n print("up", flush=True)\n time.sleep(30)\nexcept KeyboardInterrupt:\n print("interrupted")']);
     await interrupted.meet();
     await interrupted.says('up');
     interrupted.child.kill('SIGINT');
