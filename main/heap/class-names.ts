@@ -6,7 +6,7 @@ import { NONE } from './heap.ts';
 import type { ClassTable, Heap, KindNumbers, LocationTable } from './heap.ts';
 import { inferInterfaces } from './interfaces.ts';
 import type { KnownStrings } from './known-strings.ts';
-import type { RawHeap } from './reader.ts';
+import type { RawHeap } from './raw-heap.ts';
 import { inSlices } from './run.ts';
 import type { RunOptions } from './run.ts';
 

@@ -1,5 +1,5 @@
 import type { KindNumbers } from './heap.ts';
-import type { RawHeap } from './reader.ts';
+import type { RawHeap } from './raw-heap.ts';
 import { untilDone } from './run.ts';
 import type { RunOptions } from './run.ts';
 

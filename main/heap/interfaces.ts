@@ -1,6 +1,6 @@
 import { NONE } from './heap.ts';
 import type { KindNumbers } from './heap.ts';
-import type { RawHeap } from './reader.ts';
+import type { RawHeap } from './raw-heap.ts';
 import { inSlices } from './run.ts';
 import type { RunOptions } from './run.ts';
 import { textOf } from './strings.ts';

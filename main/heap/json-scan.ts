@@ -72,19 +72,29 @@ export async function readObject(source: ByteSource, where: string): Promise<unk
   }
 }
 
-/** Passes over any value, however large or deep; only the depth is kept. */
-export async function skipValue(source: ByteSource, where: string): Promise<void> {
+/**
+ * Passes over any value, however large or deep: only the depth is kept. `beforeRefill` is called between windows, for
+ * cancel and progress.
+ */
+export async function skipValue(
+  source: ByteSource,
+  where: string,
+  beforeRefill: () => Promise<void> | undefined,
+): Promise<void> {
   const first = await peek(source);
   if (first === -1) throw truncated(source, where);
   const state = scanState();
   const opens = first === 0x7b || first === 0x5b || first === QUOTE;
   for (;;) {
-    while (source.pos < source.end) {
-      const byte = source.bytes[source.pos]!;
-      if (!opens && (byte === 0x2c || byte === 0x7d)) return; // a number or literal ends before "," or "}"
-      source.pos++;
-      if (opens && closesValue(byte, state)) return;
-    }
+    const { bytes, end } = source;
+    let pos = source.pos;
+    let done = false;
+    if (opens) while (pos < end && !done) done = closesValue(bytes[pos++]!, state);
+    // A number or literal ends before "," or "}".
+    else while (pos < end && !(done = bytes[pos] === 0x2c || bytes[pos] === 0x7d)) pos++;
+    source.pos = pos;
+    if (done) return;
+    await beforeRefill();
     if (!(await source.refill())) throw truncated(source, where);
   }
 }

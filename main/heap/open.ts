@@ -9,7 +9,7 @@ import type { HeapHeader } from './header.ts';
 import { scanStringTable } from './known-strings.ts';
 import { moveOwnedSizes } from './ownership.ts';
 import { readHeapFile } from './reader.ts';
-import type { RawHeap } from './reader.ts';
+import type { RawHeap } from './raw-heap.ts';
 import type { RunOptions } from './run.ts';
 
 export type { Heap } from './heap.ts';

@@ -2,7 +2,7 @@ import { float64, uint32 } from './columns.ts';
 import type { Column } from './columns.ts';
 import type { KindNumbers } from './heap.ts';
 import type { KnownStrings } from './known-strings.ts';
-import type { RawHeap } from './reader.ts';
+import type { RawHeap } from './raw-heap.ts';
 import { inSlices } from './run.ts';
 import type { RunOptions } from './run.ts';
 
