@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { build } from 'vite';
 import { root } from './runtime.mjs';
 
+// Vite takes over a NODE_ENV that it finds. Vitest sets one, and then file names of this machine would be in the pages.
+process.env.NODE_ENV = 'production';
+
 const only = process.argv.slice(2);
 const wants = (name) => only.length === 0 || only.includes(name);
 const external = ['electron', 'bufferutil', 'utf-8-validate', /^node:/];

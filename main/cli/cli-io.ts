@@ -2,6 +2,7 @@
 import type { Writable } from 'node:stream';
 import process from 'node:process';
 import { HeaphouseError } from '#shared/rpc/errors.ts';
+import type { StartHost } from '#main/workbench/host-process.ts';
 
 export interface CliIo {
   stdout: Writable;
@@ -13,6 +14,10 @@ export interface CliIo {
   env: NodeJS.ProcessEnv;
   /** Calls the listener on Ctrl-C and on SIGTERM; returns how to stop listening. */
   onInterrupt(listener: (signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP') => void): () => void;
+  /** Starts worker processes otherwise than as children of Node.js: inside Electron, whose program is no Node.js. */
+  startHost?: StartHost;
+  /** Where the Python agent lies, if not beside the sources. */
+  agentDir?: string;
 }
 
 export function processIo(): CliIo {

@@ -37,6 +37,8 @@ export async function withLiveSession<R>(
     sessionsDir: dirname(dir),
     sessionDir: () => dir,
     cwd: io.cwd,
+    ...(io.startHost ? { startHost: io.startHost } : {}),
+    ...(io.agentDir === undefined ? {} : { agentDir: io.agentDir }),
     log: (line) => progress.note(line),
   });
   try {

@@ -24,13 +24,13 @@ import { applicationArguments, filesRequest, planOfSecondInstance } from './open
 import { APP_SCHEME, APP_URL } from './origin.ts';
 import { openPortDesk } from './port-channel.ts';
 import { APP_SCHEME_PRIVILEGES, createAppHandler } from './protocol.ts';
+import { quitAfter } from './quit.ts';
 import { rememberFiles } from './recent.ts';
 import { guardContents, guardSession } from './security.ts';
 import { createMailbox, createShellService, shellInfo } from './shell-service.ts';
 import { backgroundFor, followTheme } from './theme.ts';
 import { windowOptions } from './window.ts';
 
-const QUIT_LIMIT_MS = 10_000;
 const log = (line: string) => process.stderr.write(`${line}\n`);
 
 const cwd = process.cwd();
@@ -49,7 +49,11 @@ app.on('open-file', (event, path) => {
   for (const request of filesRequest([path], cwd)) openRequests.post(request);
 });
 
-if (!parsed.ok || parsed.invocation.command !== 'open') app.exit(await runCli(args, processIo()));
+const startHost = createUtilityStartHost({ fork: (...fork) => utilityProcess.fork(...fork), createMessageChannel: () => new MessageChannelMain() });
+const agentDir = pythonAgentDir(process.resourcesPath);
+
+// Commands without a window run here as well, so that a packaged application is complete. Worker processes need `ready`.
+if (!parsed.ok || parsed.invocation.command !== 'open') void app.whenReady().then(async () => app.exit(await runCli(args, { ...processIo(), startHost, agentDir })));
 else if (!app.requestSingleInstanceLock({ args, cwd })) app.exit(0);
 else void app.whenReady().then(() => start(parsed.invocation as OpenInvocation));
 
@@ -63,8 +67,8 @@ async function start(invocation: OpenInvocation): Promise<void> {
   const workbench = createWorkbench({
     sessionsDir,
     cwd,
-    startHost: createUtilityStartHost({ fork: (...fork) => utilityProcess.fork(...fork), createMessageChannel: () => new MessageChannelMain() }),
-    agentDir: pythonAgentDir(process.resourcesPath),
+    startHost,
+    agentDir,
     log,
   });
   let window: BrowserWindow | null = null;
@@ -132,17 +136,7 @@ async function start(invocation: OpenInvocation): Promise<void> {
   app.on('window-all-closed', () => {
     if (process.platform !== 'darwin') app.quit();
   });
-  let disposed = false;
-  app.on('will-quit', (event) => {
-    if (disposed) return;
-    // Targets are left clean, recordings closed; a target that does not answer may not hold the application for ever.
-    event.preventDefault();
-    const limit = new Promise<void>((resolve) => setTimeout(resolve, QUIT_LIMIT_MS));
-    void Promise.race([workbench.dispose().catch((error: unknown) => log(String(error))), limit]).then(() => {
-      disposed = true;
-      app.quit();
-    });
-  });
+  quitAfter(app, () => workbench.dispose(), log);
 
   openWindow();
   try {

@@ -2,8 +2,8 @@
 import type { BrowserWindow, NativeTheme } from 'electron';
 import type { Dispose } from '#shared/rpc/channel.ts';
 
-/** Same as the page's background in renderer/styles. */
-export const BACKGROUND = { light: '#ffffff', dark: '#16181d' } as const;
+/** `--surface-0` of renderer/styles/light.css and dark.css; a test compares them. */
+export const BACKGROUND = { light: '#ffffff', dark: '#15181d' } as const;
 
 export function backgroundFor(theme: Pick<NativeTheme, 'shouldUseDarkColors'>): string {
   return theme.shouldUseDarkColors ? BACKGROUND.dark : BACKGROUND.light;

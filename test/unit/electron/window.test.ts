@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { windowOptions } from '#main/electron/window.ts';
-import { backgroundFor } from '#main/electron/theme.ts';
+import { BACKGROUND, backgroundFor } from '#main/electron/theme.ts';
 
 describe('window options', () => {
   const options = windowOptions({ preloadPath: '/app/out/preload/preload.cjs', backgroundColor: '#ffffff' });
@@ -29,6 +30,12 @@ describe('window options', () => {
   });
 
   test('background follows the system’s colours', () => {
-    expect(backgroundFor({ shouldUseDarkColors: true })).not.toBe(backgroundFor({ shouldUseDarkColors: false }));
+    expect(backgroundFor({ shouldUseDarkColors: true })).toBe(BACKGROUND.dark);
+    expect(backgroundFor({ shouldUseDarkColors: false })).toBe(BACKGROUND.light);
+  });
+
+  test.each(['light', 'dark'] as const)('background is that of the page: %s', (theme) => {
+    const css = readFileSync(new URL(`../../../renderer/styles/${theme}.css`, import.meta.url), 'utf8');
+    expect(/--surface-0:\s*(#[0-9a-f]{6})/.exec(css)?.[1]).toBe(BACKGROUND[theme]);
   });
 });
