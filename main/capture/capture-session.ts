@@ -79,6 +79,8 @@ export function createCaptureSession(): CaptureSession {
   let lastKnownSample: MemorySample | null = null;
   let lost: CaptureState | null = null;
   let snapshot: { controller: AbortController; done: Promise<unknown> } | null = null;
+  /** The program has finished and waits for us to go. */
+  let isEnding = false;
   /** Resolves when the target has answered the last snapshot or collection: it stands still until then. */
   let busy: Promise<void> | null = null;
   let detaching: Promise<Receipt> | null = null;
@@ -145,7 +147,8 @@ export function createCaptureSession(): CaptureSession {
     live = { target, adapter, sampler, rss };
     addMark({ kind: 'attach', label: adapter.runtime });
     target.onGone((error) => void loseTarget(error));
-    if (asked.waitsForDebugger) {
+    if (isEnding) await finishEnding();
+    else if (asked.waitsForDebugger) {
       progress({ phase: 'Starting the program', done: 2, total: 3, unit: 'steps' });
       await adapter.run();
     }
@@ -176,7 +179,9 @@ export function createCaptureSession(): CaptureSession {
 
   /** The program has finished: a snapshot under way may end, then we go, because it waits for us. */
   async function finishEnding(): Promise<void> {
+    isEnding = true;
     const ending = live;
+    // While we are still preparing: called again when that is done.
     if (!ending) return;
     await snapshot?.done.catch(() => undefined);
     await Promise.race([ending.adapter.readHeap().catch(() => null), delay(LAST_FIGURES_MS)]);

@@ -13,6 +13,8 @@ import { createClockOffset } from './clock-offset.ts';
 const MAIN_CONTEXT_ID = 1;
 /** One report: the observer holds 64; anything far above is not ours. */
 const MAX_REPORT_CHARS = 1_000_000;
+const FLUSH = 'function () { this.flush(); }';
+const FETCH_REST_MS = 150;
 const MAX_PAUSE_MS = 24 * 3600 * 1000;
 
 /** V8's GCType (include/v8-callbacks.h); Node reports the same numbers. */
@@ -41,8 +43,6 @@ export interface NodeObserver {
   read(withRss: boolean): Promise<NodeHeapFigures | null>;
   /** Says that we are still here; puts the observer back if it had given us up. */
   renew(): Promise<void>;
-  /** Asks for collections that are held back for the next report. */
-  flush(): Promise<void>;
   /** Removes everything. */
   stop(): Promise<void>;
 }
@@ -52,10 +52,21 @@ export async function installNodeObserver(session: CdpSession, onGc: (event: GcE
   const clock = createClockOffset();
   // A page cannot guess it, and it exists only until the script has taken it.
   const bindingName = `__heaphouse_${randomBytes(12).toString('hex')}`;
+  let objectId: string | null = null;
+  let restTimer: NodeJS.Timeout | undefined;
   const stopListening = session.on('Runtime.bindingCalled', (params) => {
     if (params.name !== bindingName || typeof params.payload !== 'string' || params.payload.length > MAX_REPORT_CHARS) return;
     for (const event of readReport(params.payload, clock.toEpochMs)) onGc(event);
+    fetchRestLater();
   });
+
+  /** Collections right after a report are held for the next; when none comes, they are fetched. */
+  function fetchRestLater(): void {
+    clearTimeout(restTimer);
+    restTimer = setTimeout(() => {
+      if (objectId !== null) callMethod(objectId, FLUSH).catch(() => undefined);
+    }, FETCH_REST_MS);
+  }
 
   async function install(): Promise<string | null> {
     await session.send('Runtime.addBinding', { name: bindingName, executionContextId: MAIN_CONTEXT_ID });
@@ -66,20 +77,22 @@ export async function installNodeObserver(session: CdpSession, onGc: (event: GcE
     return stringField(asRecord(answer)['result'], 'objectId');
   }
 
-  async function callMethod(objectId: string, functionDeclaration: string): Promise<unknown> {
-    const answer = await session.send('Runtime.callFunctionOn', { objectId, functionDeclaration, returnByValue: true, silent: true });
+  async function callMethod(on: string | null, functionDeclaration: string): Promise<unknown> {
+    if (on === null) return null;
+    const answer = await session.send('Runtime.callFunctionOn', { objectId: on, functionDeclaration, returnByValue: true, silent: true });
     return asRecord(asRecord(answer)['result'])['value'];
   }
 
   async function remove(): Promise<void> {
     stopListening();
+    clearTimeout(restTimer);
+    objectId = null;
     await Promise.allSettled([
       session.send('Runtime.removeBinding', { name: bindingName }),
       session.send('Runtime.releaseObjectGroup', { objectGroup: bindingName }),
     ]);
   }
 
-  let objectId: string;
   let info: string[];
   try {
     const installed = await install();
@@ -88,7 +101,7 @@ export async function installNodeObserver(session: CdpSession, onGc: (event: GcE
       return null;
     }
     objectId = installed;
-    info = String(await callMethod(objectId, 'function () { return this.info; }')).slice(0, 200).split('|');
+    info = String(await callMethod(installed, 'function () { return this.info; }')).slice(0, 200).split('|');
   } catch (error) {
     await remove();
     throw error;
@@ -105,9 +118,6 @@ export async function installNodeObserver(session: CdpSession, onGc: (event: GcE
       if ((await callMethod(objectId, 'function () { return this.renew(); }')) === true) return;
       const again = await install();
       if (again !== null) objectId = again;
-    },
-    async flush() {
-      await callMethod(objectId, 'function () { this.flush(); }');
     },
     async stop() {
       await Promise.allSettled([callMethod(objectId, 'function () { this.flush(); this.stop(); }')]);

@@ -1,5 +1,6 @@
 /** A V8 target: Node.js, an Electron main process, a page. */
 import type { CaptureTarget } from '#main/hosts/capture-contract.ts';
+import { HeaphouseError } from '#shared/rpc/errors.ts';
 import { CLOSE_INSPECTOR_SOURCE, LEASE_MS } from '../agents/v8/gc-observer.ts';
 import type { CdpSession } from '../cdp/connection.ts';
 import type { OpenTarget } from '../cdp/open-target.ts';
@@ -9,16 +10,22 @@ import type { HeapFigures } from './memory-sampler.ts';
 import { createV8Snapshots, estimateV8Snapshot } from './snapshot-v8.ts';
 import type { TargetAdapter, TargetListener } from './target-adapter.ts';
 
+/** V8's words when the program's global has gone: it had finished before we could ask to be told. */
+const NO_CONTEXT = /Cannot find (default )?(execution )?context/i;
+
 export async function openV8Target(target: OpenTarget, asked: CaptureTarget, listener: TargetListener): Promise<TargetAdapter> {
   const { session } = target;
   const notes: string[] = [];
+  session.on('NodeRuntime.waitingForDisconnect', () => listener.ending());
+  // Before anything else: without it a program that finishes from now on would wait for us for ever. A page refuses it.
+  const isNode = session.send('NodeRuntime.notifyWhenWaitingForDisconnect', { enabled: true }).then(
+    () => true,
+    () => false,
+  );
   // A page has no observer of collections; nothing is evaluated in it.
-  const observer = asked.kind === 'chromium' ? null : await installObserver(target, listener, notes);
+  const observer = asked.kind === 'chromium' ? null : await installObserver(target, listener, isNode, notes);
   if (!observer && notes.length === 0) notes.push('Collections are not recorded: a page reports them only to a trace of the whole browser.');
   const snapshots = createV8Snapshots(target);
-  session.on('NodeRuntime.waitingForDisconnect', () => listener.ending());
-  // Only Node.js knows it; without it a program that has finished would wait for us for ever.
-  await session.send('NodeRuntime.notifyWhenWaitingForDisconnect', { enabled: true }).catch(() => undefined);
   const runtime = await describeRuntime(session, observer);
   const renewTimer = setInterval(() => void observer?.renew().catch(() => undefined), LEASE_MS / 20);
 
@@ -83,11 +90,13 @@ export async function openV8Target(target: OpenTarget, asked: CaptureTarget, lis
   };
 }
 
-async function installObserver(target: OpenTarget, listener: TargetListener, notes: string[]): Promise<NodeObserver | null> {
+async function installObserver(target: OpenTarget, listener: TargetListener, isNode: Promise<boolean>, notes: string[]): Promise<NodeObserver | null> {
   try {
     return await installNodeObserver(target.session, (event) => listener.gc(event));
   } catch (error) {
     if (target.connection.closed) throw error;
+    const detail = error instanceof HeaphouseError ? (error.detail ?? '') : '';
+    if (NO_CONTEXT.test(detail) && (await isNode)) throw new HeaphouseError('target-gone', 'The program has ended.', { detail });
     notes.push(`Collections are not recorded: the target refused the observer (${error instanceof Error ? error.message : String(error)}).`);
     return null;
   }

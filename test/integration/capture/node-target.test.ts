@@ -241,6 +241,21 @@ describe.each(nodeTargets())('$name', ({ path: node }) => {
     expect(await target.exited).toBe(5);
   });
 
+  it('never waits for us at its end, whenever that comes', async () => {
+    for (const endAfterMs of [0, 40, 80, 160, 320]) {
+      const [flag, code] = endAfterMs === 0 ? ['--inspect-brk=0', 'process.exitCode = 5'] : ['--inspect=0', `setTimeout(() => process.exit(5), ${endAfterMs})`];
+      await launch(node, code, flag);
+      const outcome = await start({ waitsForDebugger: endAfterMs === 0 }).then(
+        () => 'started',
+        (error: { code: string }) => error.code,
+      );
+      expect(['started', 'target-gone', 'not-found', 'unsupported']).toContain(outcome);
+      await expect(Promise.race([target.exited, new Promise((resolve) => setTimeout(() => resolve('still waits'), 5_000))])).resolves.toBe(5);
+      await host.stop();
+      host = await startSessionHost();
+    }
+  });
+
   it('that closes its inspector but lives is told so', async () => {
     await launch(node, `${CHURN} setTimeout(() => require('inspector').close(), 500);`);
     const heard = states();
