@@ -65,7 +65,7 @@ export function createWorkbench(open: OpenChannel): Workbench {
   const epoch = shallowRef(0);
   const subscriptions = new Set<LiveSubscription>();
   let client: RpcClient | null = null;
-  let waiting: { resolve: (client: RpcClient) => void; reject: (error: unknown) => void }[] = [];
+  const waiting: { resolve: (client: RpcClient) => void; reject: (error: unknown) => void }[] = [];
   let attempt = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let closed = false;

@@ -2,6 +2,7 @@
 import { defineStore } from 'pinia';
 import { ref, shallowRef } from 'vue';
 import type { ShellInfo } from '#shared/contracts/shell.ts';
+import { COMMANDS, type CommandId } from '#shared/model/commands.ts';
 import { useWorkbench } from '../host/workbench.ts';
 import { useNavigationStore } from './navigation.ts';
 import { useNoticesStore } from './notices.ts';
@@ -36,6 +37,14 @@ export const useShellStore = defineStore('shell', () => {
     }
   });
 
+  /** A command of the native menu; the host sends ids of the shared table, everything else is ignored. */
+  function onMenuCommand(listener: (id: CommandId) => void): () => void {
+    return shell.on('command', {}, (id) => {
+      const command = COMMANDS.find((candidate) => candidate.id === id);
+      if (command) listener(command.id);
+    });
+  }
+
   async function load(): Promise<void> {
     info.value = await shell.info({});
   }
@@ -50,5 +59,5 @@ export const useShellStore = defineStore('shell', () => {
     timer = setTimeout(() => void readOwnMemory(), OWN_MEMORY_EVERY_MS);
   }
 
-  return { info, ownMemory, prefill, load, readOwnMemory };
+  return { info, ownMemory, prefill, onMenuCommand, load, readOwnMemory };
 });
