@@ -43,7 +43,10 @@ function plainFilter(wanted: string): TextFilter {
 }
 
 /** Runs inside a context of its own, so that a pattern that backtracks without end can be stopped from outside. */
-const BATCH_SCRIPT = new Script('for (let i = 0; i < texts.length; i++) found[i] = pattern.test(texts[i]) ? 1 : 0');
+const BATCH_SCRIPT = new Script(
+  '((pattern, texts, found) => { for (let i = 0; i < texts.length; i++) found[i] = pattern.test(texts[i]) ? 1 : 0; })' +
+    '(pattern, texts, found)',
+);
 
 function regexFilter(source: string, flags: string): TextFilter {
   let pattern: RegExp;
@@ -52,11 +55,14 @@ function regexFilter(source: string, flags: string): TextFilter {
   } catch (error) {
     throw filterError(error instanceof Error ? `${error.message}.` : 'The regular expression is not valid.');
   }
+  const globals = { pattern, texts: [] as readonly string[], found: new Uint8Array(0) };
+  const context = createContext(globals);
   return {
     needle: null,
     test(texts) {
       const found = new Uint8Array(texts.length);
-      const context = createContext({ pattern, texts, found });
+      globals.texts = texts;
+      globals.found = found;
       try {
         BATCH_SCRIPT.runInContext(context, { timeout: BATCH_MS });
       } catch (error) {
