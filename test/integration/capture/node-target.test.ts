@@ -10,7 +10,7 @@ import type { CaptureState, CaptureTarget } from '#main/hosts/capture-contract.t
 import type { GcEvent } from '#shared/model/target.ts';
 import type { Progress } from '#shared/rpc/define-service.ts';
 import type { WireError } from '#shared/rpc/errors.ts';
-import { mountFull, nodeTargets, startInspected, startSessionHost, until, type RunningTarget, type SessionClient } from './session-client.ts';
+import { canMount, mountSmallDisk, nodeTargets, startInspected, startSessionHost, until, type RunningTarget, type SessionClient } from './session-client.ts';
 
 /** Allocates and forgets, keeps 1,000 known objects and a buffer of 32 MiB. */
 const CHURN = `
@@ -43,19 +43,20 @@ function idsOf({ snapshot, nodes, strings }: SnapshotFile, className: string): S
   return ids;
 }
 
+let root: string;
 let dir: string;
 let host: SessionClient;
 let target: RunningTarget;
 const targets: RunningTarget[] = [];
 
 beforeEach(async () => {
-  dir = mkdtempSync(join(tmpdir(), 'heaphouse-capture-'));
+  root = dir = mkdtempSync(join(tmpdir(), 'heaphouse-capture-'));
   host = await startSessionHost();
 });
 afterEach(async () => {
   await host.stop();
   for (const started of targets.splice(0)) await started.kill();
-  rmSync(dir, { recursive: true, force: true });
+  rmSync(root, { recursive: true, force: true });
 });
 
 async function launch(node: string, code: string, flag = '--inspect=0'): Promise<RunningTarget> {
@@ -405,9 +406,9 @@ describe('the session host', () => {
     });
   });
 
-  const full = mountFull();
-  it.skipIf(full === null)(`on a full disk: the snapshot fails clearly, the session goes on${full ? '' : ' (skipped: no tmpfs can be mounted here)'}`, async () => {
-    const disk = full!;
+  const mayMount = canMount();
+  it.skipIf(!mayMount)(`on a full disk: the snapshot fails clearly, the session goes on${mayMount ? '' : ' (skipped: no tmpfs can be mounted here)'}`, async () => {
+    const disk = mountSmallDisk();
     try {
       await launch(node, CHURN);
       const problems: WireError[] = [];
@@ -427,9 +428,8 @@ describe('the session host', () => {
     }
   });
 
-  const small = mountFull();
-  it.skipIf(small === null)(`on a full disk: the recording goes on in memory${small ? '' : ' (skipped: no tmpfs can be mounted here)'}`, async () => {
-    const disk = small!;
+  it.skipIf(!mayMount)(`on a full disk: the recording goes on in memory${mayMount ? '' : ' (skipped: no tmpfs can be mounted here)'}`, async () => {
+    const disk = mountSmallDisk();
     try {
       execFileSync('sh', ['-c', `head -c 2000000 /dev/zero > ${disk.dir}/filler || true`], { stdio: 'ignore' });
       mkdirSync(join(disk.dir, 's'), { recursive: true });
@@ -446,7 +446,6 @@ describe('the session host', () => {
     } finally {
       await host.stop();
       disk.unmount();
-      dir = mkdtempSync(join(tmpdir(), 'heaphouse-capture-'));
     }
   });
 });

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CaptureState, CaptureTarget } from '#main/hosts/capture-contract.ts';
 import type { GcEvent } from '#shared/model/target.ts';
 import type { Progress } from '#shared/rpc/define-service.ts';
-import { mountFull, startSessionHost, until, type SessionClient } from './session-client.ts';
+import { canMount, mountSmallDisk, startSessionHost, until, type SessionClient } from './session-client.ts';
 
 const AGENT = fileURLToPath(new URL('../../../main/agents/python', import.meta.url));
 const agentIsThere = existsSync(join(AGENT, 'bootstrap/sitecustomize.py'));
@@ -52,19 +52,20 @@ function interpreters(): { name: string; path: string }[] {
   return found.length > 0 ? found : existsSync(system) ? [{ name: 'Python of the system', path: system }] : [];
 }
 
+let root: string;
 let dir: string;
 let host: SessionClient;
 let target: PythonTarget;
 const cleanups: (() => Promise<unknown>)[] = [];
 
 beforeEach(async () => {
-  dir = mkdtempSync(join(tmpdir(), 'heaphouse-capture-'));
+  root = dir = mkdtempSync(join(tmpdir(), 'heaphouse-capture-'));
   host = await startSessionHost();
 });
 afterEach(async () => {
   await host.stop();
   for (const cleanup of cleanups.splice(0)) await cleanup();
-  rmSync(dir, { recursive: true, force: true });
+  rmSync(root, { recursive: true, force: true });
 });
 
 async function launch(python: string, code: string, waits = false): Promise<void> {
@@ -217,9 +218,9 @@ describe.skipIf(!agentIsThere || interpreters().length === 0)(`CPython${agentIsT
     await expect(taking).rejects.toMatchObject({ code: 'io', message: expect.stringContaining('does not exist') as string });
   });
 
-  const full = mountFull();
-  it.skipIf(full === null)(`on a full disk: the snapshot fails clearly, the session goes on${full ? '' : ' (skipped: no tmpfs can be mounted here)'}`, async () => {
-    const disk = full!;
+  const mayMount = canMount();
+  it.skipIf(!mayMount)(`on a full disk: the snapshot fails clearly, the session goes on${mayMount ? '' : ' (skipped: no tmpfs can be mounted here)'}`, async () => {
+    const disk = mountSmallDisk();
     try {
       await launch(python, CHURN);
       await until('its first line', () => target.stdout().includes('running'));

@@ -113,21 +113,30 @@ export async function until<T>(what: string, probe: () => T | Promise<T>, timeou
   }
 }
 
-/** A file system of one MiB, where we may make one. */
-export function mountFull(): { dir: string; unmount(): void } | null {
-  const mountPoint = mkdtempSync(join(tmpdir(), 'heaphouse-full-'));
+/** Whether we may mount a file system of our own here; needs root, as in a container. */
+export function canMount(): boolean {
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', mountPoint], { stdio: 'ignore' });
+    mountSmallDisk().unmount();
+    return true;
   } catch {
-    rmSync(mountPoint, { recursive: true, force: true });
-    return null;
+    return false;
+  }
+}
+
+/** A file system of one MiB. Throws where it cannot be mounted. */
+export function mountSmallDisk(): { dir: string; unmount(): void } {
+  const dir = mkdtempSync(join(tmpdir(), 'heaphouse-full-'));
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', dir], { stdio: 'ignore' });
+  } catch (error) {
+    rmSync(dir, { recursive: true, force: true });
+    throw error;
   }
   return {
-    dir: mountPoint,
+    dir,
     unmount() {
-      if (!existsSync(mountPoint)) return;
-      execFileSync('umount', ['-l', mountPoint], { stdio: 'ignore' });
-      rmSync(mountPoint, { recursive: true, force: true });
+      execFileSync('umount', ['-l', dir], { stdio: 'ignore' });
+      rmSync(dir, { recursive: true, force: true });
     },
   };
 }
