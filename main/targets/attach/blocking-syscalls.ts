@@ -35,12 +35,34 @@ export function waitingSyscall(state: SyscallState, arch: string = process.arch)
   return name;
 }
 
-/** The same wait all the time: then and only then the main thread is blocked rather than on its way through. */
-export function steadyWait(samples: readonly (SyscallState | null)[], arch: string = process.arch): { name: string; number: number } | null {
+/** A look at the main thread. */
+export interface Sample {
+  state: SyscallState | null;
+  /** Context switches so far, both kinds. */
+  switches: number;
+}
+
+export interface Wait {
+  name: string;
+  number: number;
+  args: bigint[];
+  /** Hexadecimal, with 0x. */
+  stackPointer: string;
+  pc: string;
+}
+
+/**
+ * The same wait all the time, and not once interrupted by running: then and only then the main thread is blocked rather
+ * than on its way through. Waiting for the interpreter lock is not that: it wakes up every 5 ms.
+ */
+export function steadyWait(samples: readonly Sample[], arch: string = process.arch): Wait | null {
   const [first] = samples;
-  if (!first || first.running) return null;
-  const name = waitingSyscall(first, arch);
+  if (!first?.state || first.state.running) return null;
+  const { state, switches } = first;
+  const name = waitingSyscall(state, arch);
   if (name === null) return null;
-  const same = samples.every((each) => each && !each.running && each.number === first.number && each.stackPointer === first.stackPointer && each.pc === first.pc);
-  return same ? { name, number: first.number } : null;
+  const same = samples.every(
+    (each) => each.switches === switches && each.state && !each.state.running && each.state.number === state.number && each.state.stackPointer === state.stackPointer && each.state.pc === state.pc,
+  );
+  return same ? { name, number: state.number, args: state.args, stackPointer: state.stackPointer, pc: state.pc } : null;
 }

@@ -6,16 +6,17 @@ import { HeaphouseError, cancelledError } from '#shared/rpc/errors.ts';
 import { findAgentDir } from '../agent-dir.ts';
 import { findGdb } from '../facts.ts';
 import type { ProcessFacts } from '../facts.ts';
-import { parseSyscall } from '../proc/parse.ts';
-import type { SyscallState } from '../proc/parse.ts';
+import { parseContextSwitches, parseSyscall } from '../proc/parse.ts';
 import { isAlive, readHead } from '../proc/read.ts';
 import { createRendezvous, readReports, removeRendezvous, watchFolder } from '../rendezvous.ts';
 import type { RuntimeReport } from '../rendezvous.ts';
 import { step } from '../types.ts';
 import type { TargetOptions } from '../types.ts';
 import { steadyWait } from './blocking-syscalls.ts';
+import type { Sample } from './blocking-syscalls.ts';
 import { gdbArguments, gdbScript, injectedCode, parseReports } from './gdb-script.ts';
 import type { Entry, GdbReports } from './gdb-script.ts';
+import { locateFunctions } from './python-symbols.ts';
 import { runGdb } from './run-gdb.ts';
 import type { GdbRun } from './run-gdb.ts';
 
@@ -102,7 +103,7 @@ async function enter(gdb: string, pid: number, place: Place, options: TargetOpti
     // A call is queued already: only a main thread that waits makes another one worth while.
     if (round === 0 || entry.how === 'waiting') {
       step(options, 'Entering the process with gdb', 1, 3);
-      const script = { pid, entry, codeFile, codeBytes: code.length, arch: process.arch };
+      const script = { pid, entry, codeFile, codeBytes: code.length, arch: process.arch, functions: await locateFunctions(pid) };
       await writeFile(scriptFile, gdbScript(script), { mode: 0o600 });
       const run = await runGdb(gdb, gdbArguments(script, scriptFile), pid, GDB_TIMEOUT_MS, options.signal);
       how = await checkRun(run, pid);
@@ -122,13 +123,14 @@ async function enter(gdb: string, pid: number, place: Place, options: TargetOpti
 
 /** Watches the main thread for some 30 ms. */
 async function chooseEntry(pid: number): Promise<Entry> {
-  const samples: (SyscallState | null)[] = [];
+  const samples: Sample[] = [];
   for (let i = 0; i < SAMPLES; i++) {
     if (i > 0) await new Promise((resolve) => setTimeout(resolve, SAMPLE_EVERY_MS));
-    samples.push(parseSyscall((await readHead(`/proc/${pid}/syscall`, 512)) ?? ''));
+    const [syscall, status] = await Promise.all([readHead(`/proc/${pid}/syscall`, 512), readHead(`/proc/${pid}/task/${pid}/status`, 16_384)]);
+    samples.push({ state: parseSyscall(syscall ?? ''), switches: parseContextSwitches(status ?? '') });
   }
   const wait = steadyWait(samples);
-  return wait === null ? { how: 'pending' } : { how: 'waiting', syscall: wait.number };
+  return wait === null ? { how: 'pending' } : { how: 'waiting', wait };
 }
 
 /** Tells by what gdb printed how far it came; throws when it did not get the code into the target. */

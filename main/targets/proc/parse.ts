@@ -148,6 +148,13 @@ export function parseSyscall(text: string): SyscallState | null {
   return { running: false, number, args, stackPointer: words.at(-2) ?? '', pc: words.at(-1) ?? '' };
 }
 
+/** How often a thread has been taken off a processor; 0 where the kernel does not tell. */
+export function parseContextSwitches(status: string): number {
+  let total = 0;
+  for (const match of status.matchAll(/^(?:non)?voluntary_ctxt_switches:\s+(\d+)$/gm)) total += Number(match[1]);
+  return total;
+}
+
 export interface CgroupPaths {
   /** Path inside the unified hierarchy, or null. */
   unified: string | null;

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { steadyWait, waitingSyscall } from '#main/targets/attach/blocking-syscalls.ts';
-import { gdbScript, injectedCode, parseReports } from '#main/targets/attach/gdb-script.ts';
+import { gdbArguments, gdbScript, injectedCode, parseReports } from '#main/targets/attach/gdb-script.ts';
+import { LIBC_FUNCTIONS, PYTHON_FUNCTIONS } from '#main/targets/attach/python-symbols.ts';
 import type { SyscallState } from '#main/targets/proc/parse.ts';
 
 function at(number: number, args: bigint[] = [], pc = '0x1'): SyscallState {
@@ -33,29 +34,53 @@ describe('waitingSyscall', () => {
 });
 
 describe('steadyWait', () => {
+  const sample = (state: SyscallState | null, switches = 7) => ({ state, switches });
   it('wants the same wait every time', () => {
-    expect(steadyWait([at(232), at(232)], 'x64')).toEqual({ name: 'epoll_wait', number: 232 });
-    expect(steadyWait([at(232), { running: true }], 'x64')).toBeNull();
-    expect(steadyWait([{ running: true }, at(232)], 'x64')).toBeNull();
-    expect(steadyWait([at(232), at(232, [], '0x2')], 'x64')).toBeNull();
-    expect(steadyWait([at(232), null], 'x64')).toBeNull();
+    expect(steadyWait([sample(at(232)), sample(at(232))], 'x64')).toEqual({ name: 'epoll_wait', number: 232, args: [], stackPointer: '0x7f', pc: '0x1' });
+    expect(steadyWait([sample(at(232)), sample({ running: true })], 'x64')).toBeNull();
+    expect(steadyWait([sample({ running: true }), sample(at(232))], 'x64')).toBeNull();
+    expect(steadyWait([sample(at(232)), sample(at(232, [], '0x2'))], 'x64')).toBeNull();
+    expect(steadyWait([sample(at(232)), sample(null)], 'x64')).toBeNull();
     expect(steadyWait([], 'x64')).toBeNull();
+  });
+  it('does not take a thread that wakes up in between, as one does that waits for the interpreter lock', () => {
+    expect(steadyWait([sample(at(202, [0n, 0x189n])), sample(at(202, [0n, 0x189n]), 8)], 'x64')).toBeNull();
   });
 });
 
 describe('gdbScript', () => {
-  const base = { pid: 5, codeFile: '/tmp/c', codeBytes: 5_000, arch: 'x64' };
+  const base = { pid: 5, codeFile: '/tmp/c', codeBytes: 5_000, arch: 'x64', functions: null };
+  const wait = { name: 'futex', number: 202, args: [0x7f01n, 0x189n], stackPointer: '0x7ffc', pc: '0x7f1' };
+  const count = (script: string, pattern: RegExp) => script.split('\n').filter((line) => pattern.test(line)).length;
+
   it('never takes the GIL of a thread that runs', () => {
     const script = gdbScript({ ...base, entry: { how: 'pending' } });
     expect(script).toContain('Py_AddPendingCall');
     expect(script).not.toContain('PyGILState_Ensure');
     expect(script).toContain('8192UL');
   });
-  it('takes it only after it has seen the wait again', () => {
-    const script = gdbScript({ ...base, entry: { how: 'waiting', syscall: 232 } });
-    expect(script.indexOf('if $orig_rax == 232')).toBeGreaterThan(0);
-    expect(script.indexOf('if $orig_rax == 232')).toBeLessThan(script.indexOf('PyGILState_Ensure'));
-    expect(script.split('\n').filter((line) => /^\s*if /.test(line)).length).toBe(script.split('\n').filter((line) => /^\s*end$/.test(line)).length);
+
+  it('takes it only after it has seen the very same wait again', () => {
+    const script = gdbScript({ ...base, entry: { how: 'waiting', wait } });
+    const check = script.split('\n').find((line) => line.startsWith('set $waits = ')) ?? '';
+    for (const part of ['$orig_rax == 202', '$rsp == 0x7ffc', '$pc == 0x7f1', '$rdi == 0x7f01UL', '$rsi == 0x189UL', '$rax == -512']) expect(check).toContain(part);
+    expect(script.indexOf('if $waits')).toBeGreaterThan(script.indexOf('set $waits'));
+    expect(script.indexOf('PyGILState_Ensure')).toBeGreaterThan(script.indexOf('if $waits'));
+    expect(script.lastIndexOf('Py_AddPendingCall')).toBeGreaterThan(script.lastIndexOf('else'));
+    expect(count(script, /^\s*if /)).toBe(count(script, /^\s*end$/));
+  });
+
+  it('turns a wait into EINTR only where its rest would be lost', () => {
+    expect(gdbScript({ ...base, entry: { how: 'waiting', wait: { ...wait, number: 23 } } })).toContain('if $rax == -514');
+    expect(gdbScript({ ...base, entry: { how: 'waiting', wait: { ...wait, number: 34 } } })).not.toContain('if $rax == -514');
+  });
+
+  it('calls by address where the addresses are known, and then reads no symbols while the process stands still', () => {
+    const functions = new Map([...PYTHON_FUNCTIONS, ...LIBC_FUNCTIONS].map((name, i) => [name, BigInt(0x1000 + i)] as const));
+    const script = gdbScript({ ...base, functions, entry: { how: 'waiting', wait } });
+    for (const name of functions.keys()) expect(script).not.toContain(name);
+    expect(gdbArguments({ pid: 5, functions }, '/tmp/s').join(' ')).not.toContain('sharedlibrary');
+    expect(gdbArguments({ pid: 5, functions: null }, '/tmp/s').join(' ')).toContain('sharedlibrary libpython');
   });
 });
 
