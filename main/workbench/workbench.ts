@@ -3,6 +3,7 @@
  * serve it over their transport, and dispose of it when they end.
  */
 import { heapContract } from '#shared/contracts/heap.ts';
+import { memoryContract } from '#shared/contracts/memory.ts';
 import { sessionsContract } from '#shared/contracts/sessions.ts';
 import { targetsContract } from '#shared/contracts/targets.ts';
 import { timelineContract } from '#shared/contracts/timeline.ts';
@@ -64,6 +65,8 @@ export function createWorkbench(options: WorkbenchOptions): Workbench {
   );
   server.provide(sessionsContract, createSessionsService({ store, live, hosts, sessionsDir, cwd }));
   server.forward(timelineContract.name, (scope) => hosts.timeline(store.get(requireScope(scope))));
+  // Answered by the same host: what is being recorded and the process it is recorded from belong together.
+  server.forward(memoryContract.name, (scope) => hosts.timeline(store.get(requireScope(scope))));
   server.forward(heapContract.name, (scope) => hosts.analysis(store.get(requireScope(scope))));
 
   const [near, far] = createChannelPair();
