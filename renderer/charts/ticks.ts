@@ -20,6 +20,14 @@ export function timeStep(spanMs: number, most: number): number {
   return TIME_STEPS_MS.find((step) => spanMs / step <= most) ?? 86_400_000;
 }
 
+/** Moments on the clock of this machine's time zone, `stepMs` apart, from `fromAt` to `toAt`. */
+export function timeTicks(fromAt: number, toAt: number, stepMs: number): number[] {
+  const offsetMs = new Date(fromAt).getTimezoneOffset() * 60_000;
+  const ticks: number[] = [];
+  for (let at = Math.ceil((fromAt - offsetMs) / stepMs) * stepMs + offsetMs; at <= toAt && ticks.length < 200; at += stepMs) ticks.push(at);
+  return ticks;
+}
+
 export function decimalTicks(high: number, wanted: number): { max: number; interval: number } {
   const rough = Math.max(high, 0.001) / wanted;
   const power = 10 ** Math.floor(Math.log10(rough));

@@ -9,7 +9,7 @@ import { formatTime } from '#shared/format/dates.ts';
 import { formatDuration } from '#shared/format/durations.ts';
 import { visibleText } from '#shared/format/visible-text.ts';
 import type { ChartTheme } from '../chart-theme.ts';
-import { byteTicks, decimalTicks, timeStep } from '../ticks.ts';
+import { byteTicks, decimalTicks, timeStep, timeTicks } from '../ticks.ts';
 
 /** Pixels around the plots; the view lays its own overlays after these. */
 export const PLOT = { leftPx: 74, rightPx: 18, topPx: 26, gcHeightPx: 64, overviewHeightPx: 34, gapPx: 26, bottomPx: 6 } as const;
@@ -60,6 +60,7 @@ export function timelineOption(
   const longest = window.gc.pauseMs.reduce((most, pause) => Math.max(most, pause), 0);
   const pauses = decimalTicks(longest || 1, 2);
   const step = timeStep(scale.toAt - scale.fromAt, Math.max(2, (scale.widthPx - PLOT.leftPx - PLOT.rightPx) / 90));
+  const ticks = timeTicks(scale.fromAt, scale.toAt, step);
   const label = { color: theme.textMuted, fontFamily: theme.font, fontSize: 11 };
   const line = { lineStyle: { color: theme.border } };
   const split = { show: true, lineStyle: { color: theme.grid } };
@@ -68,10 +69,10 @@ export function timelineOption(
     gridIndex,
     min: from,
     max: to,
-    // Ticks are placed by the axis itself from the clock, not from `min`.
-    interval: step,
-    axisLabel: labels ? { ...label, showMinLabel: false, showMaxLabel: false, hideOverlap: true, formatter: (at: number) => clock(at, step) } : { show: false },
-    axisTick: { show: labels, lineStyle: { color: theme.border } },
+    // ECharts would widen the axis of the bars so that none is cut, and the two plots would no longer agree on time.
+    containShape: false,
+    axisLabel: labels ? { ...label, customValues: ticks, hideOverlap: true, formatter: (at: number) => clock(at, step) } : { show: false },
+    axisTick: { show: labels, customValues: ticks, lineStyle: { color: theme.border } },
     axisLine: { show: true, onZero: false, ...line },
     splitLine: gridIndex === 0 ? split : { show: false },
   });

@@ -14,10 +14,10 @@ export interface Extent {
 /** No zoom goes below this: samples are 100 ms apart at best. */
 export const SHORTEST_MS = 500;
 
-export function resolveRange(range: TimeRange, { firstAt, lastAt }: Extent): { fromAt: number; toAt: number } {
+/** `roomMs`: least span of the whole; a recording that has just begun gets room to grow into. */
+export function resolveRange(range: TimeRange, { firstAt, lastAt }: Extent, roomMs = 0): { fromAt: number; toAt: number } {
   if (range.kind === 'fixed') return { fromAt: range.fromAt, toAt: range.toAt };
-  // A recording of a few seconds gets room to grow into, so that the first minute does not squeeze the lines.
-  if (range.kind === 'all') return { fromAt: firstAt, toAt: Math.max(lastAt, firstAt + 10_000) };
+  if (range.kind === 'all') return { fromAt: firstAt, toAt: Math.max(lastAt, firstAt + Math.max(roomMs, 1)) };
   return { fromAt: Math.max(firstAt, lastAt - range.spanMs), toAt: Math.max(lastAt, firstAt + range.spanMs) };
 }
 

@@ -13,13 +13,15 @@ const LEAST_INTERVAL_MS = 250;
 const OVERVIEW_EVERY_MS = 2_000;
 const OVERVIEW_POINTS = 400;
 
-export function useTimeline(sessionId: () => string, range: Ref<TimeRange>, live: Ref<boolean>, widthPx: Ref<number>) {
+const ROOM_MS = 10_000;
+
+export function useTimeline(sessionId: () => string, running: () => boolean, range: Ref<TimeRange>, live: Ref<boolean>, widthPx: Ref<number>) {
   const workbench = useWorkbench();
   const window = shallowRef<TimelineWindow | null>(null);
   const overview = shallowRef<TimelineWindow | null>(null);
   const error = shallowRef<WireError | null>(null);
   const extent = shallowRef<Extent>({ firstAt: 0, lastAt: 0 });
-  const shown = computed(() => resolveRange(range.value, extent.value));
+  const shown = computed(() => resolveRange(range.value, extent.value, live.value && running() ? ROOM_MS : 0));
   let controller: AbortController | null = null;
   let overviewAt = 0;
   let lastQueryAt = 0;

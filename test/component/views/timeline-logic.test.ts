@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { byteTicks, decimalTicks, timeStep } from '#renderer/charts/ticks.ts';
+import { byteTicks, decimalTicks, timeStep, timeTicks } from '#renderer/charts/ticks.ts';
 import { markTexts, timelineOption, type TimelineScale } from '#renderer/charts/options/timeline.ts';
 import { pan, resolveRange, SHORTEST_MS, zoom, type TimeRange } from '#renderer/views/timeline/time-range.ts';
 import { collectionNear, indexAt, rangeFigures, valueAt } from '#renderer/views/timeline/timeline-figures.ts';
@@ -13,6 +13,7 @@ describe('time range', () => {
   test('follows the newest sample', () => {
     expect(resolveRange({ kind: 'follow', spanMs: 10_000 }, extent)).toEqual({ fromAt: T0 + 90_000, toAt: T0 + 100_000 });
     expect(resolveRange({ kind: 'all' }, extent)).toEqual({ fromAt: T0, toAt: T0 + 100_000 });
+    expect(resolveRange({ kind: 'all' }, { firstAt: T0, lastAt: T0 + 500 }, 10_000).toAt).toBe(T0 + 10_000);
   });
   test('zooms around a moment, never below the shortest, and ends in everything', () => {
     const half = zoom({ kind: 'all' }, extent, 0.5, T0 + 25_000) as Extract<TimeRange, { kind: 'fixed' }>;
@@ -39,6 +40,7 @@ describe('ticks', () => {
   test('time and milliseconds at round steps', () => {
     expect(timeStep(60_000, 8)).toBe(10_000);
     expect(timeStep(3_600_000, 8)).toBe(600_000);
+    expect(timeTicks(T0 + 1, T0 + 60_000, 20_000)).toEqual([T0 + 20_000, T0 + 40_000, T0 + 60_000]);
     expect(decimalTicks(11.6, 2)).toEqual({ max: 20, interval: 10 });
   });
 });
