@@ -9,11 +9,15 @@ const NOTES: Record<HeapProducer, string> = {
   other: 'Objects are told apart by the ids in the files; whether those are stable depends on the program that wrote them.',
 };
 
-export function identityNote(base: HeapProducer, compared: HeapProducer): string {
+const OTHER_NUMBERING =
+  'V8 has numbered all objects anew between the two snapshots (it does so when a debugger disconnects), or they are of two processes: ' +
+  'objects cannot be matched, so all of base counts as dead and all of compared as new. The columns base, compared and delta are right.';
+
+export function identityNote(base: HeapProducer, compared: HeapProducer, idsComparable = true): string {
   if (base !== compared) {
     return 'The snapshots come from different kinds of runtime: only classes can be compared; new, dead and survived objects mean little.';
   }
-  return NOTES[base];
+  return idsComparable ? NOTES[base] : OTHER_NUMBERING;
 }
 
 /** Why two snapshots may not belong together, or null. Ids have a meaning only within one process. */

@@ -16,6 +16,7 @@ import { filterIndexes, textFilter } from './filter.ts';
 import { NONE } from './heap.ts';
 import type { Heap } from './heap.ts';
 import { idsAreAddresses, indexIds, matchClasses, sameObject } from './identity.ts';
+import type { ClassMatch } from './identity.ts';
 import { orderByNumber, orderByText } from './order.ts';
 import { isDescending, orderCache, pageOf } from './pages.ts';
 import { inSlices } from './run.ts';
@@ -39,6 +40,8 @@ export interface Comparison {
   readonly survivesInCompared: Uint8Array;
   /** Node of the base that a node of compared is, NONE when new. */
   readonly baseOf: Uint32Array;
+  /** False when the ids of the two snapshots belong to different numberings: then nothing counts as survived. */
+  readonly idsComparable: boolean;
   readonly amounts: Readonly<Record<Side, Amounts>>;
   /** By number. */
   readonly names: readonly string[];
@@ -53,12 +56,25 @@ interface Amounts {
   readonly retained: Float64Array;
 }
 
+export interface CompareOptions extends RunOptions {
+  /** False: it is known that the same id does not mean the same object, so nothing counts as survived. */
+  readonly idsComparable?: boolean;
+}
+
+/**
+ * V8 numbers all objects anew when a debugger disconnects, and then hands out the same numbers again. Within one
+ * numbering an id keeps its class (all but a few in a thousand); between two, ids meet by chance. Below this share of
+ * ids with the same class the numberings differ. Needs enough common ids to tell.
+ */
+const SAME_NUMBERING_SHARE = 0.95;
+const ENOUGH_IDS_TO_TELL = 1_000;
+
 /** Compares two heaps; analyses them first where that has not been done. Linear in nodes. */
-export async function compareHeaps(base: Heap, compared: Heap, run?: RunOptions): Promise<Comparison> {
+export async function compareHeaps(base: Heap, compared: Heap, run?: CompareOptions): Promise<Comparison> {
   const baseAnalysis = await analyseHeap(base, run);
   const comparedAnalysis = await analyseHeap(compared, run);
-  const { baseOf, survivesFromBase, survivesInCompared } = await matchObjects(base, compared, run);
   const match = matchClasses(base, compared);
+  const { baseOf, survivesFromBase, survivesInCompared, idsComparable } = await matchObjects(base, compared, match, run);
 
   const measure = async (
     heap: Heap,
@@ -111,6 +127,7 @@ export async function compareHeaps(base: Heap, compared: Heap, run?: RunOptions)
     survivesFromBase,
     survivesInCompared,
     baseOf,
+    idsComparable,
     amounts,
     names,
     kinds,
@@ -120,23 +137,36 @@ export async function compareHeaps(base: Heap, compared: Heap, run?: RunOptions)
 async function matchObjects(
   base: Heap,
   compared: Heap,
-  run: RunOptions | undefined,
-): Promise<Pick<Comparison, 'baseOf' | 'survivesFromBase' | 'survivesInCompared'>> {
+  match: ClassMatch,
+  run: CompareOptions | undefined,
+): Promise<Pick<Comparison, 'baseOf' | 'survivesFromBase' | 'survivesInCompared' | 'idsComparable'>> {
   const survivesFromBase = bytes(base.nodeCount);
   const survivesInCompared = bytes(compared.nodeCount);
   const baseOf = uint32(compared.nodeCount).fill(NONE);
+  const nothing = { baseOf, survivesFromBase, survivesInCompared, idsComparable: false };
+  if (run?.idsComparable === false) return nothing;
   const ids = await indexIds(base, run);
+  let common = 0;
+  let sameClass = 0;
   const needsEvidence = idsAreAddresses(base) || idsAreAddresses(compared);
   await inSlices(run, 'comparing', compared.nodeCount, needsEvidence ? 1 << 10 : 1 << 16, (from, to) => {
     for (let node = from; node < to; node++) {
       const other = ids.find(compared.nodeId[node]!);
       if (other < 0 || (needsEvidence && !sameObject(base, other, compared, node))) continue;
+      common++;
+      if (match.base[base.classOf[other]!] === match.compared[compared.classOf[node]!]) sameClass++;
       baseOf[node] = other;
       survivesInCompared[node] = 1;
       survivesFromBase[other] = 1;
     }
   });
-  return { baseOf, survivesFromBase, survivesInCompared };
+  if (!needsEvidence && common >= ENOUGH_IDS_TO_TELL && sameClass < common * SAME_NUMBERING_SHARE) {
+    baseOf.fill(NONE);
+    survivesFromBase.fill(0);
+    survivesInCompared.fill(0);
+    return nothing;
+  }
+  return { ...nothing, idsComparable: true };
 }
 
 /** Rows of a comparison. The default order is by new retained bytes, largest first. */

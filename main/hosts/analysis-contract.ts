@@ -8,7 +8,7 @@ export const analysisContract = defineService('analysis', {
     /** Where exports go; files are created there on demand. */
     configure: method<null>()(v.object({ exportsDir: path, sessionTitle: v.string() })),
     /** Names a snapshot file; calling it again with the same id replaces the entry. */
-    register: method<null>()(v.object({ snapshotId: v.string(), path, name: v.string(), takenAt: v.number() })),
+    register: method<null>()(v.object({ snapshotId: v.string(), path, name: v.string(), takenAt: v.number(), idEpoch: v.optional(v.nullable(v.string()), null) })),
     unregister: method<null>()(v.object({ snapshotId: v.string() })),
   },
 });

@@ -84,6 +84,8 @@ const sessionFileSchema = v.object({
       bytes: v.number(),
       takenAt: v.number(),
       nodes: nullable(v.number()),
+      /** Absent in files written before it was known. */
+      idEpoch: v.optional(nullable(v.string()), null),
       receipt: nullable(receiptSchema),
     }),
   ),

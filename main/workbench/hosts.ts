@@ -90,8 +90,8 @@ export function createHosts(startHost: StartHost, log: (line: string) => void): 
 
   async function registerAll(client: RpcClient, session: SessionInfo): Promise<void> {
     const analysis = client.service(analysisContract);
-    for (const { id, path, name, takenAt, state } of session.snapshots) {
-      if (state === 'ready') await analysis.register({ snapshotId: id, path, name, takenAt });
+    for (const { id, path, name, takenAt, idEpoch, state } of session.snapshots) {
+      if (state === 'ready') await analysis.register({ snapshotId: id, path, name, takenAt, idEpoch });
     }
   }
 

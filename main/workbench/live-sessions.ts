@@ -234,6 +234,7 @@ export function createLiveSessions({ store, hosts, sessionDir }: LiveSessionsOpt
       bytes: 0,
       takenAt: Date.now(),
       nodes: null,
+      idEpoch: null,
       receipt: null,
       error: null,
     };
@@ -254,6 +255,7 @@ export function createLiveSessions({ store, hosts, sessionDir }: LiveSessionsOpt
         path: result.path,
         bytes: result.bytes,
         nodes: result.nodes,
+        idEpoch: result.idEpoch,
         receipt: result.receipt,
       });
       addReceipt(sessionId, result.receipt);

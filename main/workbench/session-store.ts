@@ -133,7 +133,7 @@ function toSessionFile(session: SessionInfo): SessionFile {
     exit: session.exit,
     snapshots: session.snapshots
       .filter((snapshot) => snapshot.state === 'ready')
-      .map(({ id, number, name, path, bytes, takenAt, nodes, receipt }) => ({
+      .map(({ id, number, name, path, bytes, takenAt, nodes, idEpoch, receipt }) => ({
         id,
         number,
         name,
@@ -141,6 +141,7 @@ function toSessionFile(session: SessionInfo): SessionFile {
         bytes,
         takenAt,
         nodes,
+        idEpoch,
         receipt,
       })),
     receipts: session.receipts,

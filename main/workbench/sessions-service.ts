@@ -47,6 +47,7 @@ export function createSessionsService(options: SessionsServiceOptions): ServiceH
       bytes: info.size,
       takenAt: Math.round(info.mtimeMs),
       nodes: null,
+      idEpoch: null,
       receipt: null,
       error: null,
     };

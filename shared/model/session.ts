@@ -38,6 +38,11 @@ export interface SnapshotArtefact {
   /** Epoch ms; a file's modification time when it was not taken by us. */
   takenAt: number;
   nodes: number | null;
+  /**
+   * V8: objects of two snapshots may be matched by id only where this is the same, because V8 numbers all objects anew
+   * when a debugger disconnects. Null: not known (a file), or not needed (CPython).
+   */
+  idEpoch: string | null;
   receipt: Receipt | null;
   error: WireError | null;
 }

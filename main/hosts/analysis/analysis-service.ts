@@ -72,8 +72,10 @@ export function createAnalysisService({ heapBudgetBytes = defaultHeapBudgetBytes
     const base = side(pair.baseId, comparison.base);
     const compared = side(pair.comparedId, comparison.compared);
     const { totals: amounts, classes } = await totals(comparison);
-    const note = identityNote(base.summary.producer, compared.summary.producer);
-    const warning = pairWarning(amounts.survived.objects, amounts.base.objects, amounts.compared.objects);
+    const note = identityNote(base.summary.producer, compared.summary.producer, comparison.idsComparable);
+    const warning = comparison.idsComparable
+      ? pairWarning(amounts.survived.objects, amounts.base.objects, amounts.compared.objects)
+      : null;
     return { base, compared, classes, totals: amounts, identityNote: warning ? `${warning} ${note}` : note };
   }
 

@@ -22,6 +22,11 @@ export interface ComparisonStore {
 export function createComparisonStore(heaps: HeapStore): ComparisonStore {
   const kept = new Map<string, { pair: SnapshotPair; task: SharedTask<Comparison, HeapProgress> }>();
 
+  function sameEpoch({ baseId, comparedId }: SnapshotPair): boolean {
+    const [base, compared] = [heaps.file(baseId).idEpoch, heaps.file(comparedId).idEpoch];
+    return base === null || compared === null || base === compared;
+  }
+
   function taskOf(pair: SnapshotPair): SharedTask<Comparison, HeapProgress> {
     const key = JSON.stringify([pair.baseId, pair.comparedId]);
     const known = kept.get(key);
@@ -30,7 +35,7 @@ export function createComparisonStore(heaps: HeapStore): ComparisonStore {
       pair,
       task: createSharedTask<Comparison, HeapProgress>((run) =>
         heaps.use(pair.baseId, 'analysed', run, (base) =>
-          heaps.use(pair.comparedId, 'analysed', run, (compared) => compareHeaps(base, compared, run)),
+          heaps.use(pair.comparedId, 'analysed', run, (compared) => compareHeaps(base, compared, { ...run, idsComparable: sameEpoch(pair) })),
         ),
       ),
     };

@@ -17,6 +17,8 @@ export interface SnapshotFile {
   name: string;
   /** Epoch ms. */
   takenAt: number;
+  /** Ids of two snapshots are comparable only where this is the same; null when not known. */
+  idEpoch: string | null;
 }
 
 interface Entry {

@@ -197,6 +197,26 @@ describe('detach', () => {
   });
 });
 
+describe('V8 numbers objects anew when a debugger disconnects', () => {
+  it('so snapshots from before and after are compared by class only, and the view says so', async () => {
+    const child = spawn('node', ['test/samples/leaky.js', '--leak-at', '0', '--hold-after', '60'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    children.push(child);
+    await new Promise<void>((resolve) => child.stdout!.on('data', (text: Buffer) => String(text).includes('leak end') && resolve()));
+    const paths: string[] = [];
+    for (let round = 0; round < 2; round++) {
+      const { sessionId } = await h.targets.attach({ pid: child.pid! });
+      paths.push((await h.sessions.takeSnapshot({ sessionId })).path);
+      await h.sessions.detach({ sessionId });
+    }
+    const { sessionId } = await h.sessions.open({ paths });
+    const [base, compared] = (await h.session(sessionId))!.snapshots;
+    const summary = await h.workbench.client.service(heapContract, sessionId).compare({ baseId: base.id, comparedId: compared.id });
+    expect(summary.identityNote).toContain('numbered all objects anew');
+    expect(summary.totals.survived.objects).toBe(0);
+    expect(Math.abs(summary.totals.delta.objects)).toBeLessThan(summary.totals.base.objects / 10);
+  });
+});
+
 describe('worker processes that die', () => {
   it('a session host: the session says so, what was recorded stays, the target runs on', async () => {
     const { sessionId } = await h.targets.launch({ command: 'python3', args: ['test/samples/sleepy.py'], env: {} });

@@ -19,7 +19,7 @@ const session = (change: Partial<SessionFile> = {}): SessionFile => ({
   createdAt: 1_700_000_000_000,
   target: { kind: 'python', pid: 42, title: 'leaky.py', commandLine: 'python leaky.py', cwd: '/tmp', runtime: 'CPython 3.11.7', launched: true, startedAt: null },
   exit: null,
-  snapshots: [{ id: 'h-1', number: 1, name: 'Snapshot 1', file: 'snapshot-1.heapsnapshot', bytes: 10, takenAt: 5, nodes: null, receipt: null }],
+  snapshots: [{ id: 'h-1', number: 1, name: 'Snapshot 1', file: 'snapshot-1.heapsnapshot', bytes: 10, takenAt: 5, nodes: null, idEpoch: null, receipt: null }],
   receipts: [{ action: 'attach', at: 1, pauseMs: 2.5, elapsedMs: 3, bytes: null, notes: ['by gdb'] }],
   ...change,
 });
