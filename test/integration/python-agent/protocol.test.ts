@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -59,6 +60,14 @@ describe.each(found)('agent protocol on CPython $version', ({ path, version }) =
     expect((await get(meeting.port, '/json/list', { Origin: 'https://evil.example' })).status).toBe(403);
     expect((await get(meeting.port, '/json/list', { Origin: 'http://localhost.evil.example' })).status).toBe(403);
     expect((await get(meeting.port, '/nothing')).status).toBe(404);
+  });
+
+  const isRoot = process.getuid?.() === 0;
+  it.skipIf(!isRoot)(`does not answer another user of the machine${isRoot ? '' : ' (skipped: only root can act as another user)'}`, () => {
+    const ask = `exec 3<>/dev/tcp/127.0.0.1/${meeting.port}; printf 'GET /json/list HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n' >&3; timeout 5 cat <&3`;
+    const asked = (user: number) => spawnSync('bash', ['-c', ask], { uid: user, cwd: '/', encoding: 'utf8' }).stdout;
+    expect(asked(0)).toContain(meeting.path);
+    expect(asked(65_534)).toBe('');
   });
 
   it('opens a WebSocket only with the token, from a local page or DevTools', async () => {

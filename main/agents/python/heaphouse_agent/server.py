@@ -2,6 +2,7 @@
 from . import httpio, websocket
 from .codec import decode, encode
 from .compat import _socket, deque, fd_identity, high_fd, os, select
+from .peer import may_connect
 
 MAX_CONNECTIONS = 32
 MAX_BACKLOG = 4 << 20  # bytes waiting for a client before bulk data pauses
@@ -207,11 +208,14 @@ class Server(object):
 
     def accept(self):
         try:
-            raw, _ = self.listener._accept()
+            raw, address = self.listener._accept()
         except (BlockingIOError, InterruptedError, OSError):
             return
         fd = high_fd(raw)
         sock = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM, 0, fd)
+        if not may_connect(address[1], self.port):
+            sock.close()
+            return
         sock.setblocking(False)
         sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
         if len(self.connections) >= MAX_CONNECTIONS:
