@@ -48,6 +48,7 @@ export function fakeSnapshot(number: number, more: Partial<SnapshotArtefact> = {
     bytes: 5_000_000 * number,
     takenAt: T0 + number * 10_000,
     nodes: 80_000,
+    idEpoch: null,
     receipt: { action: 'snapshot', at: T0, pauseMs: 3.7, elapsedMs: 812, bytes: 5_000_000, notes: ['mode: fork (test)'] },
     error: null,
     ...more,
