@@ -2,6 +2,7 @@
  * The workbench without a host: services, worker processes, sessions. Electron, the web host and the CLI each make one,
  * serve it over their transport, and dispose of it when they end.
  */
+import { exploreContract } from '#shared/contracts/explore.ts';
 import { heapContract } from '#shared/contracts/heap.ts';
 import { memoryContract } from '#shared/contracts/memory.ts';
 import { sessionsContract } from '#shared/contracts/sessions.ts';
@@ -68,6 +69,7 @@ export function createWorkbench(options: WorkbenchOptions): Workbench {
   // Answered by the same host: what is being recorded and the process it is recorded from belong together.
   server.forward(memoryContract.name, (scope) => hosts.timeline(store.get(requireScope(scope))));
   server.forward(heapContract.name, (scope) => hosts.analysis(store.get(requireScope(scope))));
+  server.forward(exploreContract.name, (scope) => hosts.analysis(store.get(requireScope(scope))));
 
   const [near, far] = createChannelPair();
   server.serve(far);

@@ -6,6 +6,7 @@
  * - Subscriptions are renewed after every reconnection.
  */
 import { inject, readonly, shallowRef, type InjectionKey, type Ref } from 'vue';
+import { exploreContract } from '#shared/contracts/explore.ts';
 import { heapContract } from '#shared/contracts/heap.ts';
 import { sessionsContract } from '#shared/contracts/sessions.ts';
 import { shellContract } from '#shared/contracts/shell.ts';
@@ -29,6 +30,7 @@ export type SessionsClient = ServiceClient<typeof sessionsContract>;
 export type ShellClient = ServiceClient<typeof shellContract>;
 export type TimelineClient = ServiceClient<typeof timelineContract>;
 export type HeapClient = ServiceClient<typeof heapContract>;
+export type ExploreClient = ServiceClient<typeof exploreContract>;
 
 export interface Workbench {
   readonly status: Readonly<Ref<ConnectionStatus>>;
@@ -39,6 +41,7 @@ export interface Workbench {
   readonly shell: ShellClient;
   timeline(sessionId: string): TimelineClient;
   heap(sessionId: string): HeapClient;
+  explore(sessionId: string): ExploreClient;
   reconnectNow(): void;
   close(): void;
 }
@@ -162,6 +165,7 @@ export function createWorkbench(open: OpenChannel): Workbench {
     shell: service(shellContract),
     timeline: scoped(timelineContract),
     heap: scoped(heapContract),
+    explore: scoped(exploreContract),
     reconnectNow() {
       if (status.value.state === 'lost' && status.value.retryAt !== 0) void connect();
     },

@@ -17,32 +17,19 @@ import type {
   PathsToRoot,
 } from '../model/heap.ts';
 import { defineService, method } from '../rpc/define-service.ts';
-import { count, MAX_PAGE_ROWS } from './common.ts';
+import { count, rowQuery } from './common.ts';
 
 const snapshotId = v.pipe(v.string(), v.minLength(1), v.maxLength(64));
 const text = v.pipe(v.string(), v.maxLength(1_000));
 
-function query<const C extends readonly [string, ...string[]]>(columns: C) {
-  return v.pipe(
-    v.object({
-      start: count,
-      end: count,
-      sort: v.optional(v.object({ by: v.picklist(columns), order: v.picklist(['ascending', 'descending']) })),
-      /** Plain text (any case) or `/regex/flags`. */
-      filter: v.optional(text),
-    }),
-    v.check((q) => q.end >= q.start && q.end - q.start <= MAX_PAGE_ROWS, `a page has at most ${MAX_PAGE_ROWS} rows`),
-  );
-}
-
 const nodeColumns = ['name', 'id', 'shallowBytes', 'retainedBytes', 'distance', 'refcount'] as const;
-const nodeQuery = query(nodeColumns);
-const edgeQuery = query(['edgeName', 'edgeKind', ...nodeColumns]);
-const classQuery = query(['name', 'kind', 'objects', 'shallowBytes', 'retainedBytes', 'distance']);
+const nodeQuery = rowQuery(nodeColumns);
+const edgeQuery = rowQuery(['edgeName', 'edgeKind', ...nodeColumns]);
+const classQuery = rowQuery(['name', 'kind', 'objects', 'shallowBytes', 'retainedBytes', 'distance']);
 
 const amountColumns = <S extends string>(side: S) =>
   [`${side}.objects`, `${side}.shallowBytes`, `${side}.retainedBytes`] as const;
-const comparisonQuery = query([
+const comparisonQuery = rowQuery([
   'name',
   'kind',
   ...amountColumns('base'),
