@@ -159,6 +159,9 @@ async function checkRun(run: GdbRun, pid: number): Promise<Entry['how']> {
       detail,
     });
   }
+  if (/enter\.gdb: No such file|code\.bin: No such file/.test(run.output)) {
+    throw new HeaphouseError('io', 'The folder for talking to targets vanished meanwhile.', { advice: 'Something cleans the folder of temporary files; try again.', detail });
+  }
   if (reports.get('initialized') === 0) {
     throw new HeaphouseError('busy', `The Python in process ${pid} is not running: it starts up or shuts down.`, { advice: 'Try again in a moment.', detail });
   }
