@@ -1,9 +1,10 @@
 import type { HolderStep } from '#shared/model/heap.ts';
 
-import { className } from './class-names.ts';
+import { createTexts, TRAIT_DICT, TRAIT_DIGIT, TRAIT_GROUP, TRAIT_KEY, TRAIT_OBJECT, TRAIT_SYSTEM } from './folding-texts.ts';
+import type { Texts } from './folding-texts.ts';
 import { EDGE_KIND } from './heap.ts';
 import type { Heap } from './heap.ts';
-import { edgeName, isNumberedEdge, isSystemNode, rawNodeName } from './node-names.ts';
+import { isNumberedEdge, isSystemNode } from './node-names.ts';
 
 /**
  * Folded paths as a tree: nodes of the heap that hang in the same way share one node of it. A step is an edge in
@@ -36,15 +37,14 @@ const PLAIN_GROUPS = new Set(['', '(root)', '(GC roots)', '(modules)', '(threads
 const MAX_NAMED_FIELDS = 24;
 /** Different names below one folded node, after which further ones read `[*]`. */
 const MAX_NAMED_CHILDREN = 200;
-/** Text of one step. */
-const STEP_CHARS = 120;
 /** Named steps in a holder's text; longer ones keep the first and the last. */
 const MAX_TEXT_STEPS = 5;
 
 interface Fold {
   readonly parent: number;
-  readonly edge: string;
-  readonly label: string;
+  /** Numbers of texts, see `createTexts`. */
+  readonly edge: number;
+  readonly label: number;
   /** First node seen here. */
   readonly example: number;
   /** The edge is a name the program chose. */
@@ -52,32 +52,39 @@ interface Fold {
   /** What names below it belong to: a module, a class, a global object, a thread, a group of roots. */
   readonly scope: boolean;
   namedChildren: number;
+  /** Folds below this one, by numbers of edge and label. */
+  children: Map<number, number> | null;
 }
 
-export function createFolder(heap: Heap): Folder {
-  const folds: Fold[] = [{ parent: -1, edge: '', label: '', example: heap.root, named: false, scope: false, namedChildren: 0 }];
-  const index = new Map<string, number>();
+/** Texts have numbers below this, so that two of them make one key. */
+const MAX_TEXTS = 2 ** 26;
 
-  const child = (
-    parent: number,
-    edge: string,
-    label: string,
-    example: number,
-    { named = false, scope = false } = {},
-  ): number => {
+export function createFolder(heap: Heap): Folder {
+  const texts = createTexts(heap);
+  const any = texts.number(ANY);
+  const none = texts.number('');
+  const folds: Fold[] = [];
+  const grow = (parent: number, edge: number, label: number, example: number, named: boolean, scope: boolean): number =>
+    folds.push({ parent, edge, label, example, named, scope, namedChildren: 0, children: null }) - 1;
+  grow(-1, none, none, heap.root, false, false);
+
+  const child = (parent: number, edge: number, label: number, example: number, named: boolean, scope: boolean): number => {
     const above = folds[parent]!;
     if (above.edge === edge && above.label === label && parent !== ROOT_FOLD) return parent;
-    const key = `${parent}\n${edge}\n${label}`;
-    let fold = index.get(key);
+    const key = edge * MAX_TEXTS + label;
+    const children = (above.children ??= new Map<number, number>());
+    let fold = children.get(key);
     if (fold === undefined) {
-      if (named && above.namedChildren >= MAX_NAMED_CHILDREN) return child(parent, ANY, label, example);
+      if (named && above.namedChildren >= MAX_NAMED_CHILDREN) return child(parent, any, label, example, false, false);
       if (named) above.namedChildren++;
-      fold = folds.length;
-      folds.push({ parent, edge, label, example, named, scope, namedChildren: 0 });
-      index.set(key, fold);
+      fold = grow(parent, edge, label, example, named, scope);
+      children.set(key, fold);
     }
     return fold;
   };
+  const edgeText = (fold: Fold): string => texts.text(fold.edge);
+  const labelText = (fold: Fold): string => texts.text(fold.label);
+  const stepText = (fold: Fold): string => textOfStep(edgeText(fold), labelText(fold), fold.scope);
 
   const chain = (fold: number): Fold[] => {
     const list: Fold[] = [];
@@ -93,23 +100,24 @@ export function createFolder(heap: Heap): Folder {
 
   return {
     step(fold, source, edge, target) {
-      const name = foldedEdge(heap, source, edge, target);
-      if (name === null) return passOver(fold, target);
-      const label = nodeLabel(heap, target);
-      return child(fold, name.text, label, target, { named: name.named, scope: isScopeLabel(heap, label) });
+      const name = foldedEdge(heap, texts, source, edge, target);
+      if (name === PASS) return passOver(fold, target);
+      const label = texts.labelOf(target);
+      const named = name >= 0;
+      return child(fold, named ? name : texts.number(UNNAMED[-name]!), label, target, named, texts.isScope(label));
     },
-    unreached: () => child(ROOT_FOLD, '(not reached from a root)', '', heap.root),
-    steps: (fold) => chain(fold).map(({ edge, label }) => ({ edge, node: label })),
+    unreached: () => child(ROOT_FOLD, texts.number('(not reached from a root)'), none, heap.root, false, false),
+    steps: (fold) => chain(fold).map((entry) => ({ edge: edgeText(entry), node: labelText(entry) })),
     holderText(fold) {
       const list = chain(fold);
       const texts: string[] = [];
       for (const entry of list.slice(0, -1)) {
         if (entry.named || entry.scope) texts.push(stepText(entry));
-        else if (entry.edge === ANY && texts.length > 0) texts[texts.length - 1] += ANY;
+        else if (entry.edge === any && texts.length > 0) texts[texts.length - 1] += ANY;
       }
       if (texts.length === 0) {
-        const nearest = list[list.length - 2] ?? (list[0]?.label === '' ? list[0] : undefined);
-        return nearest ? `${nearest.edge} ${nearest.label}`.trim() : '(root)';
+        const nearest = list[list.length - 2] ?? (list[0]?.label === none ? list[0] : undefined);
+        return nearest ? `${edgeText(nearest)} ${labelText(nearest)}`.trim() : '(root)';
       }
       if (texts.length <= MAX_TEXT_STEPS) return texts.join(' → ');
       return [...texts.slice(0, 2), '…', ...texts.slice(texts.length - (MAX_TEXT_STEPS - 2))].join(' → ');
@@ -123,69 +131,71 @@ export function createFolder(heap: Heap): Folder {
 
   /** A part of the runtime takes the path of what it belongs to; other nodes are a step all the same. */
   function passOver(fold: number, target: number): number {
-    const label = nodeLabel(heap, target);
+    const label = texts.labelOf(target);
     if (heap.producer === 'cpython' && heap.nodeKind[target] === heap.kinds.synthetic) {
-      if (PLAIN_GROUPS.has(label)) return fold;
-      return child(fold, '', label.replace(/^\((.*)\)$/, '$1'), target, { scope: true });
+      const text = texts.text(label);
+      if (PLAIN_GROUPS.has(text)) return fold;
+      return child(fold, none, texts.number(text.replace(/^\((.*)\)$/, '$1')), target, false, true);
     }
-    if (isRuntime(heap, target) || isNamespace(heap, target)) return fold;
-    const onGroup = folds[fold]!.scope && heap.nodeKind[folds[fold]!.example] === heap.kinds.synthetic;
-    const scope = onGroup || isScopeLabel(heap, label) || (fold === ROOT_FOLD && heap.producer !== 'cpython');
-    return child(fold, '', label, target, { scope });
+    if (isRuntime(heap, texts, target) || isNamespace(heap, texts, target)) return fold;
+    const above = folds[fold]!;
+    const onGroup = above.scope && heap.nodeKind[above.example] === heap.kinds.synthetic;
+    const scope = onGroup || texts.isScope(label) || (fold === ROOT_FOLD && heap.producer !== 'cpython');
+    return child(fold, none, label, target, false, scope);
   }
 }
 
-function stepText({ edge, label, scope }: Fold): string {
+function textOfStep(edge: string, label: string, scope: boolean): string {
   if (edge === '' || (scope && /^(module|class) /.test(label))) return label;
   return label === `${edge}()` || label.endsWith(`.${edge}()`) ? `${edge}()` : `${edge} (${label})`;
 }
 
-/** Modules and classes of Python are called by their names wherever they are met. */
-function isScopeLabel(heap: Heap, label: string): boolean {
-  return heap.producer === 'cpython' && /^(module|class) /.test(label);
-}
-
 /** Hidden nodes, groups of roots, and V8's own objects such as contexts. */
-function isRuntime(heap: Heap, node: number): boolean {
+function isRuntime(heap: Heap, texts: Texts, node: number): boolean {
   if (isSystemNode(heap, node)) return true;
-  return heap.producer !== 'cpython' && rawNodeName(heap, node, 12).startsWith('system / ');
+  return heap.producer !== 'cpython' && (texts.traits(heap.nodeName[node]!) & TRAIT_SYSTEM) !== 0;
 }
 
-/** The edge in words, null when it is to be passed over. `named`: the program chose the name. */
-function foldedEdge(heap: Heap, source: number, edge: number, target: number): { text: string; named: boolean } | null {
-  const { kinds } = heap;
+/** What `foldedEdge` gives when the edge is to be passed over. */
+const PASS = -1_000;
+/** Edges that are no name of the program, by their negated number. */
+const UNNAMED = ['', ANY, '(weak)'];
+const ANY_EDGE = -1;
+const WEAK_EDGE = -2;
+
+/** The edge as the number of its text where the program chose it, else one of the negative ones above. */
+function foldedEdge(heap: Heap, texts: Texts, source: number, edge: number, target: number): number {
+  const { kinds, nodeKind } = heap;
   const kind = heap.edgeKind[edge]! & EDGE_KIND;
-  if (kind === kinds.edgeWeak) return { text: '(weak)', named: false };
-  if (heap.nodeKind[source] === kinds.synthetic && heap.producer !== 'cpython') return null;
-  if (heap.nodeKind[target] === kinds.synthetic) return null;
-  const name = edgeName(heap, edge, STEP_CHARS);
+  if (kind === kinds.edgeWeak) return WEAK_EDGE;
+  const onSynthetic = nodeKind[source] === kinds.synthetic;
+  if (onSynthetic && heap.producer !== 'cpython') return PASS;
+  if (nodeKind[target] === kinds.synthetic) return PASS;
+  const numbered = isNumberedEdge(heap, edge);
+  const traits = numbered ? TRAIT_DIGIT : texts.traits(heap.edgeName[edge]!);
   if (kind === kinds.edgeInternal || kind === kinds.edgeHidden || kind === kinds.edgeInvisible) {
-    if (isNumberedEdge(heap, edge) || /^\d/.test(name)) return isRuntime(heap, target) ? null : { text: ANY, named: false };
-    return null;
+    return (traits & TRAIT_DIGIT) !== 0 && !isRuntime(heap, texts, target) ? ANY_EDGE : PASS;
   }
-  if (kind === kinds.edgeContext) return { text: name, named: true };
-  if (heap.nodeKind[source] === kinds.synthetic && isGroup(heap, source)) return null;
-  if (kind === kinds.edgeElement) return { text: ANY, named: false };
-  if (heap.nodeKind[source] === kinds.synthetic) return { text: name, named: true };
-  if (/^\[.*\]$/s.test(name)) return { text: ANY, named: false };
+  const name = (): number => (numbered ? texts.number(String(heap.edgeName[edge]!)) : texts.ofString(heap.edgeName[edge]!));
+  if (kind === kinds.edgeContext) return name();
+  // What hangs on groups such as `(modules)` is not named by the program.
+  if (onSynthetic && (texts.traits(heap.nodeName[source]!) & TRAIT_GROUP) !== 0) return PASS;
+  if (kind === kinds.edgeElement) return ANY_EDGE;
+  if (onSynthetic) return name();
+  if ((traits & TRAIT_KEY) !== 0) return ANY_EDGE;
   const fields = heap.firstEdge[source + 1]! - heap.firstEdge[source]!;
-  if (fields > MAX_NAMED_FIELDS && isMapping(heap, source)) return { text: ANY, named: false };
-  return { text: name, named: true };
-}
-
-/** Groups of roots such as `(modules)`: what hangs on them is not named by the program. */
-function isGroup(heap: Heap, node: number): boolean {
-  return rawNodeName(heap, node, 2).startsWith('(');
+  if (fields > MAX_NAMED_FIELDS && isMapping(heap, texts, source)) return ANY_EDGE;
+  return name();
 }
 
 /** A dict of Python that is not somebody's namespace, or a plain object of JavaScript used as a dictionary. */
-function isMapping(heap: Heap, node: number): boolean {
-  if (heap.producer === 'cpython') return /(^|\.)\w*[dD]ict\w*$/.test(className(heap, heap.classOf[node]!)) && !isNamespace(heap, node);
-  return heap.nodeKind[node] === heap.kinds.object && rawNodeName(heap, node, 8) === 'Object';
+function isMapping(heap: Heap, texts: Texts, node: number): boolean {
+  if (heap.producer === 'cpython') return texts.isDictClass(heap.classOf[node]!) && !isNamespace(heap, texts, node);
+  return heap.nodeKind[node] === heap.kinds.object && (texts.traits(heap.nodeName[node]!) & TRAIT_OBJECT) !== 0;
 }
 
 /** A dict that holds the attributes of a module, a class or an instance. */
-function isNamespace(heap: Heap, node: number): boolean {
+function isNamespace(heap: Heap, texts: Texts, node: number): boolean {
   const { analysis } = heap;
   if (heap.producer !== 'cpython' || !analysis) return false;
   const first = analysis.firstRetainer[node]!;
@@ -196,18 +206,8 @@ function isNamespace(heap: Heap, node: number): boolean {
     for (let edge = heap.firstEdge[source]!; edge < last && edge < heap.firstEdge[source]! + 64; edge++) {
       if (heap.edgeTo[edge] !== node) continue;
       if ((heap.edgeKind[edge]! & EDGE_KIND) !== heap.kinds.edgeInternal) continue;
-      if (edgeName(heap, edge, 16) === '__dict__') return true;
+      if ((texts.traits(heap.edgeName[edge]!) & TRAIT_DICT) !== 0) return true;
     }
   }
   return false;
-}
-
-/** What a node is called in a path: modules, classes and functions by name, everything else by class. */
-function nodeLabel(heap: Heap, node: number): string {
-  const kind = heap.nodeKind[node]!;
-  const { kinds } = heap;
-  const name = rawNodeName(heap, node, STEP_CHARS);
-  if (kind === kinds.closure) return `${name === '' ? 'anonymous' : name}()`;
-  if (kind === kinds.synthetic || kind === kinds.code || isScopeLabel(heap, name)) return name;
-  return className(heap, heap.classOf[node]!, STEP_CHARS);
 }

@@ -6,13 +6,18 @@ import { uint32 } from './columns.ts';
 import { quiet } from './filter.ts';
 import { createFolder, ROOT_FOLD } from './folding.ts';
 import type { Folder } from './folding.ts';
-import { checkOrdinal } from './heap.ts';
+import { checkOrdinal, NONE } from './heap.ts';
 import type { Heap } from './heap.ts';
+import { holderTree } from './holder-tree.ts';
+import type { HolderTree } from './holder-tree.ts';
 import { nodeRef } from './nodes.ts';
 import { orderByNumber } from './order.ts';
 import { inSlices } from './run.ts';
 import type { RunOptions } from './run.ts';
 import { nearestHolder } from './shortest.ts';
+
+/** So few objects are not worth finding the holders of all. */
+const FEW_OBJECTS = 64;
 
 export interface HolderOptions extends RunOptions {
   /** Groups wanted, default 20. */
@@ -24,14 +29,14 @@ export async function describeHolder(heap: Heap, ordinal: number, run?: RunOptio
   checkOrdinal(heap, ordinal);
   const analysis = await analyseHeap(heap, run);
   const folder = createFolder(heap);
-  const fold = createFoldOf(heap, analysis, folder)(ordinal);
+  const fold = createFoldOf(heap, analysis, folder, null)(ordinal);
   return { text: folder.holderText(fold), owner: ownerOf(heap, folder, fold), steps: folder.steps(fold) };
 }
 
 /**
  * Groups objects by the folded path that holds them, most objects first: list indices, dict keys and hash nodes read
  * as one edge `[*]`, parts of the runtime are passed over, chains of equal links read as one. Waits for the analysis.
- * O(set + nodes on the paths).
+ * O(set + nodes on the paths), and once per heap O(nodes + edges) when the set is not small.
  */
 export async function holdersOf(
   heap: Heap,
@@ -40,7 +45,8 @@ export async function holdersOf(
 ): Promise<HolderGroup[]> {
   const analysis = await analyseHeap(heap, options);
   const folder = createFolder(heap);
-  const foldOf = createFoldOf(heap, analysis, folder);
+  const tree = ordinals.length > FEW_OBJECTS ? await holderTree(heap, analysis, options) : null;
+  const foldOf = createFoldOf(heap, analysis, folder, tree);
   // In preorder of the dominator tree, an object inside of another one of its group comes after it.
   const order = await orderByNumber(ordinals.length, (i) => analysis.domPosition[ordinals[i]!]!, false, options);
   interface Group {
@@ -87,28 +93,36 @@ function ownerOf(heap: Heap, folder: Folder, fold: number): HolderDescription['o
   return owner === null ? null : nodeRef(heap, owner);
 }
 
-/** Folded path of a node, remembering those of all nodes on the way. */
-function createFoldOf(heap: Heap, analysis: HeapAnalysis, folder: Folder): (node: number) => number {
+/** Folded path of a node, remembering those of all nodes on the way. Without a tree each step is looked for. */
+function createFoldOf(
+  heap: Heap,
+  analysis: HeapAnalysis,
+  folder: Folder,
+  tree: HolderTree | null,
+): (node: number) => number {
   const known = uint32(heap.nodeCount); // fold + 1; committed only where it is written
+  const nodes: number[] = [];
+  const edges: number[] = [];
   return (start) => {
-    const nodes: number[] = [];
-    const edges: number[] = [];
     let node = start;
     let fold = ROOT_FOLD;
+    nodes.length = 0;
+    edges.length = 0;
     for (;;) {
       if (known[node] !== 0) {
         fold = known[node]! - 1;
         break;
       }
-      const holder = nearestHolder(heap, analysis, node);
-      if (!holder) {
+      const holder = tree ? null : nearestHolder(heap, analysis, node);
+      const above = tree ? tree.holder[node]! : (holder?.node ?? NONE);
+      if (above === NONE) {
         fold = node === heap.root ? ROOT_FOLD : folder.unreached();
         known[node] = fold + 1;
         break;
       }
       nodes.push(node);
-      edges.push(holder.edge);
-      node = holder.node;
+      edges.push(tree ? tree.edge[node]! : holder!.edge);
+      node = above;
     }
     for (let i = nodes.length - 1; i >= 0; i--) {
       fold = folder.step(fold, node, edges[i]!, nodes[i]!);

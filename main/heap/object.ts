@@ -132,8 +132,16 @@ function locationOf(heap: Heap, ordinal: number): SourceLocation | null {
 export function retainerEdge(heap: Heap, analysis: HeapAnalysis, ordinal: number, at: number): number {
   const { retainer, firstRetainer } = analysis;
   const source = retainer[at]! & RETAINER_SOURCE;
-  let before = 0;
-  for (let i = at - 1; i >= firstRetainer[ordinal]! && (retainer[i]! & RETAINER_SOURCE) === source; i--) before++;
+  // Sources ascend: the first entry of this one is found by halving.
+  let low = firstRetainer[ordinal]!;
+  let high = at;
+  if (low < at && (retainer[at - 1]! & RETAINER_SOURCE) !== source) low = at;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((retainer[middle]! & RETAINER_SOURCE) < source) low = middle + 1;
+    else high = middle;
+  }
+  let before = at - low;
   const end = heap.firstEdge[source + 1]!;
   for (let edge = heap.firstEdge[source]!; edge < end; edge++) {
     if (heap.edgeTo[edge] === ordinal && before-- === 0) return edge;

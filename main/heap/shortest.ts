@@ -16,11 +16,20 @@ export interface Holder {
   readonly edge: number;
 }
 
-/** Holders compared before the best so far is taken: `undefined` and type objects have millions. */
-const MAX_COMPARED = 256;
+/** Holders compared before the best so far is taken: `undefined` and type objects have millions. Fits a byte. */
+export const MAX_COMPARED = 255;
+/** Edges of larger sources are not looked up: that would cost more than it tells. */
+export const MAX_LOOKED_UP = 1_000;
+
+/** What speaks against a holder; the least sum is best. */
+export const COST_WEAK = 64;
+export const COST_UNESSENTIAL = 8;
+export const COST_RUNTIME_NODE = 2;
+export const COST_RUNTIME_EDGE = 1;
 
 /** Whether a step from `source` (at `distance`) is a step of a shortest path to a node at `below`. */
-function isNearer(heap: Heap, source: number, distance: number, below: number): boolean {
+export function isNearer(heap: Heap, source: number, distance: number, below: number): boolean {
+  if (below === NONE) return false;
   // User roots have distance 1 though the root is not at 0: they are the beginning of the count.
   return distance === below - 1 || (below === 1 && source === heap.root);
 }
@@ -50,16 +59,16 @@ export function nearestHolder(heap: Heap, analysis: HeapAnalysis, node: number):
   return { node: retainer[bestAt]! & RETAINER_SOURCE, edge: retainerEdge(heap, analysis, node, bestAt) };
 }
 
-/** What speaks against a step to a node, 0 is best; `at` is its place in the list of retainers. Edges of large sources are not looked up: that would cost more than it tells. */
+/** What speaks against a step to a node, 0 is best; `at` is its place in the list of retainers. */
 export function holderCost(heap: Heap, analysis: HeapAnalysis, node: number, at: number): number {
   const entry = analysis.retainer[at]!;
   const source = entry & RETAINER_SOURCE;
-  let cost = entry >= RETAINER_WEAK ? 8 : 0;
-  if (isSystemNode(heap, source)) cost += 2;
-  if (heap.firstEdge[source + 1]! - heap.firstEdge[source]! <= 1_000) {
+  let cost = entry >= RETAINER_WEAK ? COST_UNESSENTIAL : 0;
+  if (isSystemNode(heap, source)) cost += COST_RUNTIME_NODE;
+  if (heap.firstEdge[source + 1]! - heap.firstEdge[source]! <= MAX_LOOKED_UP) {
     const edge = retainerEdge(heap, analysis, node, at);
-    if ((heap.edgeKind[edge]! & EDGE_KIND) === heap.kinds.edgeWeak) return 64;
-    if (isSystemEdge(heap, edge)) cost += 1;
+    if ((heap.edgeKind[edge]! & EDGE_KIND) === heap.kinds.edgeWeak) return COST_WEAK;
+    if (isSystemEdge(heap, edge)) cost += COST_RUNTIME_EDGE;
   }
   return cost;
 }

@@ -75,7 +75,7 @@ for (;;) {
     } else if (section === 6) break;
     else {
       const mark = marks[section]!;
-      const text = tail + chunk.latin1Slice(p, bytesRead);
+      const text = tail + chunk.toString('latin1', p, bytesRead);
       const found = text.indexOf(mark);
       if (found < 0) {
         tail = text.slice(-mark.length);
