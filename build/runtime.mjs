@@ -20,8 +20,10 @@ function isEnough(version) {
 export function findNode() {
   const exe = process.platform === 'win32' ? 'node.exe' : join('bin', 'node');
   const platform = process.platform === 'win32' ? 'win' : process.platform;
-  const carried = join(root, 'node_modules', `node-${platform}-${process.arch}`, exe);
-  if (existsSync(carried)) return carried;
+  // npm has the arm64 build for macOS under another name than the rest.
+  const names = [`node-${platform}-${process.arch}`, `node-bin-${platform}-${process.arch}`];
+  const carried = names.map((name) => join(root, 'node_modules', name, exe)).find((path) => existsSync(path));
+  if (carried) return carried;
   if (isEnough(process.versions.node)) return process.execPath;
   throw new Error(
     `Heaphouse needs Node.js ${ENOUGH.join('.')} or newer; this is ${process.version}, and npm has no newer one for ` +
