@@ -22,7 +22,13 @@ export interface PythonCommands {
   'Python.getMemoryUsage': { paramsType: []; returnType: object };
   'Python.writeHeapSnapshot': { paramsType: [{ path: string; mode?: string }]; returnType: object };
   'Python.cancelHeapSnapshot': { paramsType: []; returnType: object };
-  'Python.collectGarbage': { paramsType: []; returnType: object };
+  'Python.collectGarbage': { paramsType: [{ generation?: number; countObjects?: boolean }?]; returnType: object };
+  'Python.getAllocatorStatistics': { paramsType: []; returnType: object };
+  'Python.getGcState': { paramsType: []; returnType: object };
+  'Python.trimMalloc': { paramsType: []; returnType: object };
+  /** Addresses as hexadecimal text; `reads`: [address, count of pieces]. */
+  'Python.readMemory': { paramsType: [{ reads: (readonly [string, number])[]; bytes: number; stride: number }]; returnType: object };
+  'Python.findMemory': { paramsType: [{ needles: string[]; ranges: (readonly [string, string])[] }]; returnType: object };
 }
 
 export interface NodeCommands {

@@ -12,10 +12,10 @@ VERSION = '0.1.0'
 
 # In the order they may import each other: the path-free loader runs them one by one.
 PARTS = ('compat', 'codec', 'static', 'rendezvous', 'httpio', 'websocket', 'wake', 'gcevents',
-         'cfuncs', 'memory', 'own', 'workers', 'sizes', 'naming', 'sink', 'containers',
-         'instances', 'internals', 'roots', 'walk', 'residue', 'writer', 'forking', 'snapshot',
-         'fields', 'remote', 'faults', 'domainruntime', 'domainheap', 'domainpython', 'dispatch',
-         'server', 'lifecycle')
+         'cfuncs', 'memory', 'allocators', 'selfmemory', 'own', 'workers', 'sizes', 'naming',
+         'sink', 'containers', 'instances', 'internals', 'roots', 'walk', 'residue', 'writer',
+         'forking', 'snapshot', 'fields', 'remote', 'faults', 'domainruntime', 'domainheap',
+         'domainmemory', 'domainpython', 'dispatch', 'server', 'lifecycle')
 
 
 def start(rendezvous=None, port=0, origin='program', wait=False):

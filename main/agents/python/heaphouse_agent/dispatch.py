@@ -1,5 +1,5 @@
 """One client's session: JSON-RPC in, results, errors and events out."""
-from . import domainheap, domainpython, domainruntime
+from . import domainheap, domainmemory, domainpython, domainruntime
 from .faults import INTERNAL, INVALID, LATER, PARAMS, UNKNOWN, Fault
 
 
@@ -68,3 +68,4 @@ METHODS = {'Schema.getDomains': get_domains}
 METHODS.update(domainruntime.METHODS)
 METHODS.update(domainheap.METHODS)
 METHODS.update(domainpython.METHODS)
+METHODS.update(domainmemory.METHODS)
