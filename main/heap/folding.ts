@@ -24,6 +24,22 @@ export interface Folder {
   holderText(fold: number): string;
   /** An example of the nearest named node above the object. */
   owner(fold: number): number | null;
+  /** One node of the folded tree; parents have smaller numbers than what is below them. */
+  entry(fold: number): FoldEntry;
+  count(): number;
+}
+
+/** What a folded node is, for those who build trees of their own. */
+export interface FoldEntry {
+  readonly parent: number;
+  readonly edge: string;
+  readonly label: string;
+  /** First node seen here. */
+  readonly example: number;
+  readonly named: boolean;
+  readonly scope: boolean;
+  /** `_cache (dict)`, `module __main__`, `put()` */
+  readonly text: string;
 }
 
 export const ROOT_FOLD = 0;
@@ -127,6 +143,12 @@ export function createFolder(heap: Heap): Folder {
       const length = holderLength(list);
       return length === 0 ? null : list[length - 1]!.example;
     },
+    entry(fold) {
+      const entry = folds[fold]!;
+      const { parent, example, named, scope } = entry;
+      return { parent, edge: edgeText(entry), label: labelText(entry), example, named, scope, text: stepText(entry) };
+    },
+    count: () => folds.length,
   };
 
   /** A part of the runtime takes the path of what it belongs to; other nodes are a step all the same. */
@@ -147,6 +169,7 @@ export function createFolder(heap: Heap): Folder {
 
 function textOfStep(edge: string, label: string, scope: boolean): string {
   if (edge === '' || (scope && /^(module|class) /.test(label))) return label;
+  if (label === '') return edge;
   return label === `${edge}()` || label.endsWith(`.${edge}()`) ? `${edge}()` : `${edge} (${label})`;
 }
 
