@@ -1,5 +1,6 @@
 /** A CPython target with our agent in it (main/agents/python). */
 import type { CaptureTarget } from '#main/hosts/capture-contract.ts';
+import type { GcTrigger } from '#shared/model/memory.ts';
 import type { GcEvent } from '#shared/model/target.ts';
 import type { OpenTarget } from '../cdp/open-target.ts';
 import { asRecord, booleanField, countField, numberField, stringField } from '../cdp/read-field.ts';
@@ -19,8 +20,9 @@ export async function openPythonTarget(target: OpenTarget, asked: CaptureTarget,
   const canSnapshot = capability(info, 'heapSnapshot', 'No snapshots', notes);
   if (canSnapshot) capability(info, 'forkedSnapshot', 'A snapshot is taken in the living process, not in a copy', notes);
 
-  async function readHeap(): Promise<HeapFigures> {
-    const usage: unknown = await session.send('Python.getMemoryUsage');
+  /** `sparing`: an older figure will do where a new one costs the program time (many arenas). */
+  async function readHeap(sparing: boolean): Promise<HeapFigures> {
+    const usage: unknown = await session.send('Python.getMemoryUsage', { sparing });
     return {
       heapUsedBytes: countField(usage, 'heapUsedBytes'),
       heapTotalBytes: countField(usage, 'heapTotalBytes'),
@@ -34,19 +36,21 @@ export async function openPythonTarget(target: OpenTarget, asked: CaptureTarget,
     canSnapshot,
     gcEvents: true,
     notes,
-    readHeap,
+    readHeap: () => readHeap(true),
     // The target goes on running beside it: there is no price to be named.
     estimateSnapshot: () => Promise.resolve(null),
     takeSnapshot: (path, options) => takePythonSnapshot({ target, pid: asked.pid, path, ...options }),
-    async collectGarbage() {
-      const before = await readHeap();
-      const answer: unknown = await session.send('Python.collectGarbage');
+    async collectGarbage(generation = 2) {
+      const before = await readHeap(false);
+      const answer: unknown = await session.send('Python.collectGarbage', { generation, countObjects: true });
       return {
+        trackedBefore: countField(answer, 'trackedBefore'),
+        trackedAfter: countField(answer, 'trackedAfter'),
         collected: countField(answer, 'collected'),
         uncollectable: countField(answer, 'uncollectable'),
         pauseMs: numberField(answer, 'pauseMs'),
         before,
-        after: await readHeap(),
+        after: await readHeap(false),
       };
     },
     async run() {
@@ -88,5 +92,22 @@ export function readGcEvent(params: unknown): GcEvent | null {
     generation,
     collected: countField(params, 'collected'),
     uncollectable: countField(params, 'uncollectable'),
+    details: {
+      trigger: readTrigger(params),
+      triggerAt: stringField(params, 'triggerAt', 400),
+      counts: readCounts(params, 'counts'),
+      thresholds: readCounts(params, 'thresholds'),
+      trackedBefore: countField(params, 'candidates'),
+    },
   };
+}
+
+function readTrigger(params: unknown): GcTrigger {
+  const trigger = stringField(params, 'trigger', 20);
+  return trigger === 'allocation' || trigger === 'explicit' || trigger === 'heaphouse' ? trigger : 'unknown';
+}
+
+function readCounts(params: unknown, field: string): number[] | null {
+  const found = asRecord(params)[field];
+  return Array.isArray(found) && found.length <= 9 && found.every((n) => typeof n === 'number' && Number.isSafeInteger(n)) ? (found as number[]) : null;
 }

@@ -8,6 +8,9 @@ export interface CollectFigures {
   collected: number | null;
   uncollectable: number | null;
   pauseMs: number | null;
+  /** CPython: objects the collector follows. */
+  trackedBefore?: number | null;
+  trackedAfter?: number | null;
   before: HeapFigures | null;
   after: HeapFigures | null;
 }
@@ -22,7 +25,8 @@ export interface TargetAdapter {
   readHeap(): Promise<HeapFigures | null>;
   estimateSnapshot(): Promise<SnapshotEstimate | null>;
   takeSnapshot(path: string, options: SnapshotOptions): Promise<SnapshotResult>;
-  collectGarbage(): Promise<CollectFigures>;
+  /** `generation`: CPython only, default everything. */
+  collectGarbage(generation?: number): Promise<CollectFigures>;
   /** Lets a program go that waits for its debugger. */
   run(): Promise<void>;
   /** Undoes what we did in the target. Returns what could not be undone, one sentence each. */

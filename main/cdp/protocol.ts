@@ -19,7 +19,7 @@ export interface PythonCommands {
   'Python.enable': { paramsType: []; returnType: object };
   'Python.disable': { paramsType: []; returnType: object };
   'Python.detach': { paramsType: []; returnType: object };
-  'Python.getMemoryUsage': { paramsType: []; returnType: object };
+  'Python.getMemoryUsage': { paramsType: [{ sparing?: boolean }?]; returnType: object };
   'Python.writeHeapSnapshot': { paramsType: [{ path: string; mode?: string }]; returnType: object };
   'Python.cancelHeapSnapshot': { paramsType: []; returnType: object };
   'Python.collectGarbage': { paramsType: [{ generation?: number; countObjects?: boolean }?]; returnType: object };

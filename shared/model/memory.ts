@@ -302,6 +302,18 @@ export type GcTrigger =
   | 'memory-pressure'
   | 'unknown';
 
+/** What more is known of a collection when it is recorded; see `CollectionRow`. */
+export interface GcDetails {
+  trigger: GcTrigger;
+  triggerAt?: string | null;
+  counts?: number[] | null;
+  thresholds?: number[] | null;
+  trackedBefore?: number | null;
+  trackedAfter?: number | null;
+  heapBeforeBytes?: number | null;
+  heapAfterBytes?: number | null;
+}
+
 /** One recorded collection. */
 export interface CollectionRow {
   /** Stable in one host's life; the order of `at`. */

@@ -1,4 +1,5 @@
 /** What a process is to us, and how we reach it. */
+import type { GcDetails } from './memory.ts';
 
 export const TARGET_KINDS = ['python', 'node', 'electron', 'chromium', 'v8'] as const;
 /** `v8`: a DevTools endpoint that does not say what it is. */
@@ -83,6 +84,7 @@ export interface GcEvent {
   collected: number | null;
   /** CPython: unreachable objects that could not be freed. */
   uncollectable: number | null;
+  details?: GcDetails;
 }
 
 /** How a target ended, with what it usually means. */

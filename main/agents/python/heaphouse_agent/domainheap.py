@@ -1,9 +1,10 @@
 """The CDP `HeapProfiler` domain."""
 from . import domainruntime, snapshot
-from .compat import gc, gil_enabled, monotonic_ms
+from .compat import gc, gil_enabled, monotonic_ms, sys
 from .faults import LATER, SERVER, Fault, param
 
 LOOKUP_LIMIT = 20000000  # objects looked at for one id
+COUNT_LIMIT = 20000000  # blocks in use: a list of their objects takes up to 80 MB for a moment
 
 
 def nothing(session, params, number):
@@ -40,16 +41,25 @@ def take_heap_snapshot(session, params, number):
     return begin_snapshot(session, number, None, 'auto', progress, lambda result: {})
 
 
-def collect(session, number, generation, shape):
+def tracked():
+    """How many objects the collector follows; None where counting would take too much memory."""
+    return len(gc.get_objects()) if sys.getallocatedblocks() < COUNT_LIMIT else None
+
+
+def collect(session, number, generation, shape, count=False):
     """Runs the collector (and so finalisers of the program) on a thread of its own."""
     def body():
+        before = tracked() if count else None
         began = monotonic_ms()
         stats = gc.get_stats()
         found = gc.collect(generation)
         pause = monotonic_ms() - began
         now = gc.get_stats()
         lost = sum([s['uncollectable'] for s in now]) - sum([s['uncollectable'] for s in stats])
-        result = shape({'collected': found - lost, 'uncollectable': lost, 'pauseMs': pause})
+        figures = {'collected': found - lost, 'uncollectable': lost, 'pauseMs': pause}
+        if count:
+            figures['trackedBefore'], figures['trackedAfter'] = before, tracked()
+        result = shape(figures)
 
         def answer():
             if not session.connection.gone:

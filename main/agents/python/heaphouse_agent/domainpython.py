@@ -55,14 +55,15 @@ def get_info(session, params, number):
 
 
 def get_memory_usage(session, params, number):
-    return session.agent.meter.read()
+    return session.agent.meter.read(param(params, 'sparing', bool, False))
 
 
 def collect_garbage(session, params, number):
     generation = param(params, 'generation', int, 2)
     if not 0 <= generation <= 2:
         raise Fault(PARAMS, "'generation' must be 0, 1 or 2")
-    return domainheap.collect(session, number, generation, lambda result: result)
+    count = param(params, 'countObjects', bool, False)
+    return domainheap.collect(session, number, generation, lambda result: result, count)
 
 
 def write_heap_snapshot(session, params, number):

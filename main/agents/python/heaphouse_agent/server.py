@@ -2,6 +2,7 @@
 from . import httpio, websocket
 from .codec import decode, encode
 from .compat import _socket, deque, fd_identity, high_fd, os, select
+from .gcevents import POLL_MS
 from .peer import may_connect
 
 MAX_CONNECTIONS = 32
@@ -241,7 +242,10 @@ class Server(object):
         """Serves until `running` is cleared. Every descriptor is checked to still be ours."""
         listener_fd = self.listener.fileno()
         while self.running:
-            ready = self.poll.poll()
+            # While collections keep coming they are fetched, see gcevents.
+            ready = self.poll.poll(POLL_MS if self.agent.gc.polled else None)
+            if not ready:
+                self.agent.on_wake()
             while ready:  # no `for`, see Connection.on_data
                 fd, events = ready.pop(0)
                 if fd == self.waker.read_fd:
