@@ -73,7 +73,9 @@ export function startMemorySampler(options: MemorySamplerOptions): MemorySampler
       saidGone = true;
       options.onGone();
     }
-    if (!asking && now - askedAt >= heapEveryMs - sampleEveryMs / 2 && !rss?.gone && options.mayAsk()) void ask();
+    // What is known of a process that has gone is its last sample; half of one after it would hide that.
+    if (rss?.gone) return;
+    if (!asking && now - askedAt >= heapEveryMs - sampleEveryMs / 2 && options.mayAsk()) void ask();
     const fresh = heap !== null && now - heapAt <= HEAP_FRESH_MS + heapEveryMs ? heap : null;
     const rssBytes = resident ?? fresh?.rssBytes ?? null;
     if (resident === null && !heapIsNew) return;

@@ -57,8 +57,10 @@ async function runInvocation(invocation: Invocation, context: CommandContext): P
       return (await import('./commands/snapshot.ts')).runSnapshot(invocation, context);
     case 'record':
       return (await import('./commands/record.ts')).runRecord(invocation, context);
-    case 'open':
     case 'serve':
+      await (await import('#main/web/serve.ts')).serveWeb(invocation, { startHost: context.io.startHost, agentDir: context.io.agentDir });
+      return EXIT.fine;
+    case 'open':
       throw new HeaphouseError('internal', `"${invocation.command}" is not for the command line host.`);
   }
 }

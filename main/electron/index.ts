@@ -139,10 +139,7 @@ async function start(invocation: OpenInvocation): Promise<void> {
   quitAfter(app, () => workbench.dispose(), log);
 
   openWindow();
-  try {
-    const requests = await openAsAsked(workbench.client, invocation);
-    if (requests.length > 0) present(requests);
-  } catch (error) {
-    await showError(parts, error);
-  }
+  const { requests, errors } = await openAsAsked(workbench.client, invocation);
+  if (requests.length > 0) present(requests);
+  for (const error of errors) await showError(parts, error);
 }

@@ -11,17 +11,25 @@ type Asked = Pick<OpenInvocation, 'files' | 'attachPid' | 'connectUrl' | 'launch
  * Opens files, attaches, connects, launches: each only because the user typed it on this very command line. (A file, a
  * link or a second instance never starts a program; they go through `OpenRequest` and at most fill in the form.)
  */
-export async function openAsAsked(client: RpcClient, asked: Asked): Promise<OpenRequest[]> {
+export async function openAsAsked(client: RpcClient, asked: Asked): Promise<{ requests: OpenRequest[]; errors: unknown[] }> {
   const targets = client.service(targetsContract);
   const requests: OpenRequest[] = [];
-  const session = ({ sessionId }: { sessionId: string }) => requests.push({ kind: 'session', sessionId });
+  const errors: unknown[] = [];
+  // One thing that fails must not lose the others.
+  const attempt = async (opening: Promise<{ sessionId: string }>) => {
+    try {
+      requests.push({ kind: 'session', sessionId: (await opening).sessionId });
+    } catch (error) {
+      errors.push(error);
+    }
+  };
 
-  if (asked.files.length > 0) session(await client.service(sessionsContract).open({ paths: asked.files }));
-  if (asked.attachPid !== null) session(await targets.attach({ pid: asked.attachPid }));
-  if (asked.connectUrl !== null) session(await targets.connect({ url: asked.connectUrl, confirmRemote: true }));
+  if (asked.files.length > 0) await attempt(client.service(sessionsContract).open({ paths: asked.files }));
+  if (asked.attachPid !== null) await attempt(targets.attach({ pid: asked.attachPid }));
+  if (asked.connectUrl !== null) await attempt(targets.connect({ url: asked.connectUrl, confirmRemote: true }));
   if (asked.launch !== null) {
     const [command, ...args] = asked.launch;
-    session(await targets.launch({ command, args }));
+    await attempt(targets.launch({ command, args }));
   }
-  return requests;
+  return { requests, errors };
 }
