@@ -10,7 +10,7 @@ import { toHeaphouseError } from '#main/hosts/analysis/heap-errors.ts';
 import { formatBytes } from '#shared/format/bytes.ts';
 import { formatCount, formatCountOf } from '#shared/format/counts.ts';
 import { visibleText } from '#shared/format/visible-text.ts';
-import { MAX_PAGE_ROWS, type ClassRow, type HolderGroup } from '#shared/model/heap.ts';
+import { MAX_PAGE_ROWS, type ClassRow, type HolderGroup, type NodeRef } from '#shared/model/heap.ts';
 import { HeaphouseError } from '#shared/rpc/errors.ts';
 import { EXIT, type CommandContext, type ExitCode } from '../command-context.ts';
 import { classMatches } from '../gates.ts';
@@ -20,6 +20,8 @@ import { loadHeap } from '../load-heap.ts';
 const HOLDER_GROUPS = 10;
 const SUGGESTIONS = 5;
 /** V8's root has no name. */
+/** Root, `(GC roots)` and one group below it: their edges only count. */
+const GROUP_STEPS = 2;
 const ROOT_NAME = '(root)';
 
 interface PathStepText {
@@ -60,7 +62,7 @@ export async function runRetainers(invocation: RetainersInvocation, context: Com
         name: row.name,
         shallowBytes: row.shallowBytes,
         retainedBytes: row.retainedBytes,
-        paths: paths.map(({ steps }) => steps.map(({ edgeName, node }) => ({ edge: edgeName, node: node.name || ROOT_NAME, id: node.id }))),
+        paths: paths.map(({ steps }) => steps.map(({ edgeName, node }, index) => ({ edge: edgeName, node: index === 0 ? ROOT_NAME : nodeText(node), id: node.id }))),
         pathsComplete: complete,
       });
     }
@@ -140,4 +142,12 @@ function toText(classNames: string[], count: number, holders: readonly HolderGro
   return `${lines.join('\n')}\n`;
 }
 
-const stepText = ({ edge, node }: PathStepText) => (edge === '' ? visibleText(node, 100) : `${visibleText(edge, 80)} (${visibleText(node, 100)})`);
+/** An anonymous function or an internal table has no name of its own; its class says more than nothing. */
+const nodeText = ({ name, className, kind }: NodeRef) => name.trim() || className.trim() || kind;
+
+/** `_cache (dict)`, `[17] (Session)`; the numbered edges between roots and their groups say nothing and are left out. */
+function stepText({ edge, node }: PathStepText, index: number): string {
+  const isNumber = /^\d+$/.test(edge);
+  if (edge === '' || (isNumber && index <= GROUP_STEPS)) return visibleText(node, 100);
+  return `${visibleText(isNumber ? `[${edge}]` : edge, 80)} (${visibleText(node, 100)})`;
+}
