@@ -8,6 +8,7 @@
 import { inject, readonly, shallowRef, type InjectionKey, type Ref } from 'vue';
 import { exploreContract } from '#shared/contracts/explore.ts';
 import { heapContract } from '#shared/contracts/heap.ts';
+import { memoryContract } from '#shared/contracts/memory.ts';
 import { sessionsContract } from '#shared/contracts/sessions.ts';
 import { shellContract } from '#shared/contracts/shell.ts';
 import { targetsContract } from '#shared/contracts/targets.ts';
@@ -30,6 +31,7 @@ export type SessionsClient = ServiceClient<typeof sessionsContract>;
 export type ShellClient = ServiceClient<typeof shellContract>;
 export type TimelineClient = ServiceClient<typeof timelineContract>;
 export type HeapClient = ServiceClient<typeof heapContract>;
+export type MemoryClient = ServiceClient<typeof memoryContract>;
 export type ExploreClient = ServiceClient<typeof exploreContract>;
 
 export interface Workbench {
@@ -42,6 +44,7 @@ export interface Workbench {
   timeline(sessionId: string): TimelineClient;
   heap(sessionId: string): HeapClient;
   explore(sessionId: string): ExploreClient;
+  memory(sessionId: string): MemoryClient;
   reconnectNow(): void;
   close(): void;
 }
@@ -166,6 +169,7 @@ export function createWorkbench(open: OpenChannel): Workbench {
     timeline: scoped(timelineContract),
     heap: scoped(heapContract),
     explore: scoped(exploreContract),
+    memory: scoped(memoryContract),
     reconnectNow() {
       if (status.value.state === 'lost' && status.value.retryAt !== 0) void connect();
     },

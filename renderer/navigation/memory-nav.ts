@@ -1,0 +1,66 @@
+/** Addresses of the views that show where memory is: collector, allocators, segments. */
+import type { NavState } from './nav-state.ts';
+
+export const ALLOCATOR_PANES = ['pools', 'classes', 'native', 'spaces'] as const;
+export type AllocatorPane = (typeof ALLOCATOR_PANES)[number];
+
+export const SEGMENT_PANES = ['table', 'sum', 'history'] as const;
+export type SegmentPane = (typeof SEGMENT_PANES)[number];
+
+export interface GcNav {
+  view: 'gc';
+  sessionId: string;
+  /** Epoch ms, both or none: the part of the recording that is shown. */
+  range: { fromAt: number; toAt: number } | null;
+}
+
+export interface AllocatorsNav {
+  view: 'allocators';
+  sessionId: string;
+  /** Null: the first one that this target has. */
+  pane: AllocatorPane | null;
+}
+
+export interface SegmentsNav {
+  view: 'segments';
+  sessionId: string;
+  pane: SegmentPane;
+}
+
+export type MemoryNav = GcNav | AllocatorsNav | SegmentsNav;
+
+export const gcNav = (sessionId: string, range: GcNav['range'] = null): GcNav => ({ view: 'gc', sessionId, range });
+export const allocatorsNav = (sessionId: string, pane: AllocatorPane | null = null): AllocatorsNav => ({ view: 'allocators', sessionId, pane });
+export const segmentsNav = (sessionId: string, pane: SegmentPane = 'table'): SegmentsNav => ({ view: 'segments', sessionId, pane });
+
+export function isMemoryNav(nav: NavState): nav is MemoryNav {
+  return nav.view === 'gc' || nav.view === 'allocators' || nav.view === 'segments';
+}
+
+/** The part of the address after the session: `gc?from=…&to=…`, `segments?pane=sum`. */
+export function memoryPath(nav: MemoryNav): string {
+  if (nav.view === 'gc') return nav.range ? `gc?from=${Math.floor(nav.range.fromAt)}&to=${Math.ceil(nav.range.toAt)}` : 'gc';
+  const pane = nav.view === 'segments' && nav.pane === 'table' ? null : nav.pane;
+  return pane === null ? nav.view : `${nav.view}?pane=${pane}`;
+}
+
+/** Null when `view` is none of these. */
+export function memoryNavFrom(view: string | undefined, sessionId: string, query: URLSearchParams): MemoryNav | null {
+  switch (view) {
+    case 'gc': {
+      const fromAt = moment(query.get('from'));
+      const toAt = moment(query.get('to'));
+      return gcNav(sessionId, fromAt !== null && toAt !== null && toAt > fromAt ? { fromAt, toAt } : null);
+    }
+    case 'allocators':
+      return allocatorsNav(sessionId, ALLOCATOR_PANES.find((pane) => pane === query.get('pane')) ?? null);
+    case 'segments':
+      return segmentsNav(sessionId, SEGMENT_PANES.find((pane) => pane === query.get('pane')) ?? 'table');
+    default:
+      return null;
+  }
+}
+
+function moment(text: string | null): number | null {
+  return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : null;
+}
