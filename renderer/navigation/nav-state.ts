@@ -2,10 +2,33 @@
  * Where the user is, as data. Every view has an address: `toHash` and `fromHash` are inverse, an unknown or broken
  * address reads as the start page. Objects are addressed by heap id, which survives reopening the file.
  */
+import type { Grouping, ObjectSet, StringOrder } from '#shared/model/heap-explore.ts';
 import type { ComparisonSide } from '#shared/model/heap.ts';
+import { memoryNavFrom, memoryPath, type MemoryNav } from './memory-nav.ts';
+import { narrowFromText, narrowToText, setFromText, setToText, type Narrow } from './selection-address.ts';
 
 /** What the main table of a snapshot shows at its top level. */
-export type SnapshotFocus = { kind: 'classes' } | { kind: 'search'; text: string } | { kind: 'object'; id: number };
+export type SnapshotFocus =
+  | { kind: 'classes' }
+  | { kind: 'search'; text: string }
+  | { kind: 'object'; id: number }
+  /** Exactly these objects: a cell of a comparison, a line of the growth tree, a finding. */
+  | { kind: 'set'; set: ObjectSet };
+
+export const SNAPSHOT_TABS = ['summary', 'containment', 'dominators', 'statistics', 'strings', 'findings'] as const;
+export type SnapshotTab = (typeof SNAPSHOT_TABS)[number];
+
+export const GROUPINGS: readonly Grouping[] = ['class', 'module', 'kind'];
+
+/** How the dominators are drawn. */
+export const DOMINATOR_SHAPES = ['tree', 'classes', 'treemap'] as const;
+export type DominatorShape = (typeof DOMINATOR_SHAPES)[number];
+
+export const OBJECT_TABS = ['fields', 'references', 'dominated', 'retained'] as const;
+export type ObjectTab = (typeof OBJECT_TABS)[number];
+
+export const COMPARE_TABS = ['classes', 'growth', 'survivors', 'trio'] as const;
+export type CompareTab = (typeof COMPARE_TABS)[number];
 
 export const OBJECT_PANES = ['paths', 'retainers', 'details', 'holders'] as const;
 export type ObjectPane = (typeof OBJECT_PANES)[number];
@@ -14,16 +37,38 @@ export interface SnapshotNav {
   view: 'snapshot';
   sessionId: string;
   snapshotId: string;
+  tab: SnapshotTab;
   focus: SnapshotFocus;
   filter: string;
+  group: Grouping;
+  narrow: Narrow;
+  shape: DominatorShape;
+  /** Heap id of the object the treemap starts from; null: the root. */
+  zoom: number | null;
+  order: StringOrder;
+  /** Earlier snapshot that findings of growth are measured from; null: the one before, `none`: without. */
+  since: string | null;
   /** Heap id of the selected object. */
   object: number | null;
   pane: ObjectPane;
 }
 
+/** One object on a page of its own. */
+export interface ObjectNav {
+  view: 'object';
+  sessionId: string;
+  snapshotId: string;
+  /** Heap id. */
+  id: number;
+  tab: ObjectTab;
+}
+
 export interface CompareNav {
   view: 'compare';
   sessionId: string;
+  tab: CompareTab;
+  /** The snapshot after both, for what was born between them and stayed; null: the view picks. */
+  thirdId: string | null;
   /** Null: the view picks the last two snapshots. */
   baseId: string | null;
   comparedId: string | null;
@@ -38,15 +83,49 @@ export type NavState =
   | { view: 'start' }
   | { view: 'timeline'; sessionId: string }
   | { view: 'output'; sessionId: string }
+  | MemoryNav
   | SnapshotNav
+  | ObjectNav
   | CompareNav;
 
 export function snapshotNav(sessionId: string, snapshotId: string, more: Partial<SnapshotNav> = {}): SnapshotNav {
-  return { view: 'snapshot', sessionId, snapshotId, focus: { kind: 'classes' }, filter: '', object: null, pane: 'paths', ...more };
+  return {
+    view: 'snapshot',
+    sessionId,
+    snapshotId,
+    tab: 'summary',
+    focus: { kind: 'classes' },
+    filter: '',
+    group: 'class',
+    narrow: {},
+    shape: 'tree',
+    zoom: null,
+    order: 'longest',
+    since: null,
+    object: null,
+    pane: 'paths',
+    ...more,
+  };
+}
+
+export function objectNav(sessionId: string, snapshotId: string, id: number, tab: ObjectTab = 'fields'): ObjectNav {
+  return { view: 'object', sessionId, snapshotId, id, tab };
 }
 
 export function compareNav(sessionId: string, more: Partial<CompareNav> = {}): CompareNav {
-  return { view: 'compare', sessionId, baseId: null, comparedId: null, filter: '', className: null, side: 'new', pane: 'paths', ...more };
+  return {
+    view: 'compare',
+    sessionId,
+    tab: 'classes',
+    thirdId: null,
+    baseId: null,
+    comparedId: null,
+    filter: '',
+    className: null,
+    side: 'new',
+    pane: 'paths',
+    ...more,
+  };
 }
 
 export function sessionIdOf(nav: NavState): string | null {
@@ -61,8 +140,22 @@ export function toHash(nav: NavState): string {
     case 'timeline':
     case 'output':
       return `#/session/${encode(nav.sessionId)}/${nav.view}`;
+    case 'gc':
+    case 'allocators':
+    case 'segments':
+      return `#/session/${encode(nav.sessionId)}/${memoryPath(nav)}`;
     case 'snapshot': {
       const query = new URLSearchParams();
+      if (nav.tab !== 'summary') query.set('tab', nav.tab);
+      const set = nav.focus.kind === 'set' ? setToText(nav.focus.set) : null;
+      if (set !== null) query.set('set', set);
+      if (nav.group !== 'class') query.set('group', nav.group);
+      const narrow = narrowToText(nav.narrow);
+      if (narrow) query.set('narrow', narrow);
+      if (nav.shape !== 'tree') query.set('shape', nav.shape);
+      if (nav.zoom !== null) query.set('zoom', String(nav.zoom));
+      if (nav.order !== 'longest') query.set('order', nav.order);
+      if (nav.since !== null) query.set('since', nav.since);
       if (nav.focus.kind === 'search') query.set('find', nav.focus.text);
       if (nav.focus.kind === 'object') query.set('root', String(nav.focus.id));
       if (nav.filter) query.set('filter', nav.filter);
@@ -70,8 +163,15 @@ export function toHash(nav: NavState): string {
       if (nav.pane !== 'paths') query.set('pane', nav.pane);
       return withQuery(`#/session/${encode(nav.sessionId)}/snapshot/${encode(nav.snapshotId)}`, query);
     }
+    case 'object': {
+      const query = new URLSearchParams();
+      if (nav.tab !== 'fields') query.set('tab', nav.tab);
+      return withQuery(`#/session/${encode(nav.sessionId)}/snapshot/${encode(nav.snapshotId)}/object/${nav.id}`, query);
+    }
     case 'compare': {
       const query = new URLSearchParams();
+      if (nav.tab !== 'classes') query.set('tab', nav.tab);
+      if (nav.thirdId !== null) query.set('third', nav.thirdId);
       if (nav.filter) query.set('filter', nav.filter);
       if (nav.className !== null) query.set('class', nav.className);
       if (nav.side !== 'new') query.set('side', nav.side);
@@ -98,14 +198,27 @@ export function fromHash(hash: string): NavState {
       return { view: parts[2], sessionId };
     case 'snapshot':
       if (!parts[3]) return start;
+      if (parts[4] === 'object') {
+        const id = heapId(parts[5] ?? null);
+        return id === null ? snapshotNav(sessionId, parts[3]) : objectNav(sessionId, parts[3], id, oneOf(OBJECT_TABS, query.get('tab'), 'fields'));
+      }
       return snapshotNav(sessionId, parts[3], {
+        tab: oneOf(SNAPSHOT_TABS, query.get('tab'), 'summary'),
         focus: focusFrom(query),
+        group: oneOf(GROUPINGS, query.get('group'), 'class'),
+        narrow: narrowFromText(query.get('narrow')),
+        shape: oneOf(DOMINATOR_SHAPES, query.get('shape'), 'tree'),
+        zoom: heapId(query.get('zoom')),
+        order: query.get('order') === 'duplicates' ? 'duplicates' : 'longest',
+        since: query.get('since') || null,
         filter: query.get('filter') ?? '',
         object: heapId(query.get('object')),
         pane: paneFrom(query),
       });
     case 'compare':
       return compareNav(sessionId, {
+        tab: oneOf(COMPARE_TABS, query.get('tab'), 'classes'),
+        thirdId: query.get('third') || null,
         baseId: parts[3] && parts[4] ? parts[3] : null,
         comparedId: parts[3] && parts[4] ? parts[4] : null,
         filter: query.get('filter') ?? '',
@@ -114,15 +227,21 @@ export function fromHash(hash: string): NavState {
         pane: paneFrom(query),
       });
     default:
-      return start;
+      return memoryNavFrom(parts[2], sessionId, query) ?? start;
   }
 }
 
 function focusFrom(query: URLSearchParams): SnapshotFocus {
+  const set = setFromText(query.get('set'));
+  if (set) return { kind: 'set', set };
   const find = query.get('find');
   if (find) return { kind: 'search', text: find };
   const root = heapId(query.get('root'));
   return root === null ? { kind: 'classes' } : { kind: 'object', id: root };
+}
+
+function oneOf<const T extends string>(values: readonly T[], text: string | null, otherwise: T): T {
+  return values.find((value) => value === text) ?? otherwise;
 }
 
 function paneFrom(query: URLSearchParams): ObjectPane {
