@@ -61,3 +61,17 @@ export function toTsv<Row>(columns: readonly Column<Row>[], rows: readonly { row
   if (header) lines.unshift(columns.map((column) => clean(column.label)).join('\t'));
   return lines.join('\n');
 }
+
+/** Rows as a Markdown table; what would end a cell or become markup is escaped. */
+export function toMarkdown<Row>(columns: readonly Column<Row>[], rows: readonly { row: Row; depth: number }[]): string {
+  const clean = (text: string) => text.replace(/[\t\r\n]+/g, ' ').replace(/[\\`*_|<>[\]~#&]/g, '\\$&');
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  const least = Math.min(...rows.map(({ depth }) => depth));
+  return [
+    line(columns.map((column) => clean(column.label))),
+    line(columns.map((column) => (column.align === 'end' ? '--:' : ':--'))),
+    ...rows.map(({ row, depth }) =>
+      line(columns.map((column, index) => (index === 0 ? '\u2003'.repeat(depth - least) : '') + clean(cellText(column.cell(row)).replace(/\u2007+/g, ' ')))),
+    ),
+  ].join('\n');
+}
