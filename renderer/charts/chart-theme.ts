@@ -32,3 +32,9 @@ export function readChartTheme(element: Element = document.documentElement): Cha
     accent: value('--accent', '#25c'),
   };
 }
+
+/** Values of CSS variables of the current theme, by name (`--cat-0`); a canvas does not know variables. */
+export function readColours(names: readonly string[], element: Element = document.documentElement): Map<string, string> {
+  const style = getComputedStyle(element);
+  return new Map(names.map((name) => [name, style.getPropertyValue(name).trim() || '#888888']));
+}

@@ -4,7 +4,7 @@ import type { NavState } from './nav-state.ts';
 export const ALLOCATOR_PANES = ['pools', 'classes', 'native', 'spaces'] as const;
 export type AllocatorPane = (typeof ALLOCATOR_PANES)[number];
 
-export const SEGMENT_PANES = ['table', 'sum', 'history'] as const;
+export const SEGMENT_PANES = ['table', 'sum', 'history', 'limits'] as const;
 export type SegmentPane = (typeof SEGMENT_PANES)[number];
 
 export interface GcNav {
