@@ -15,7 +15,9 @@ import { bytes, float64, uint32 } from './columns.ts';
 import { filterIndexes, textFilter } from './filter.ts';
 import { NONE } from './heap.ts';
 import type { Heap } from './heap.ts';
-import { idsAreAddresses, indexIds, matchClasses, sameObject } from './identity.ts';
+import { differsByEmptiness, idsAreAddresses, indexIds, matchClasses, sameObject } from './identity.ts';
+import { matchByHolder } from './identity-by-holder.ts';
+import type { EmptyPair } from './identity-by-holder.ts';
 import type { ClassMatch } from './identity.ts';
 import { orderByNumber, orderByText } from './order.ts';
 import { isDescending, orderCache, pageOf } from './pages.ts';
@@ -148,11 +150,16 @@ async function matchObjects(
   const ids = await indexIds(base, run);
   let common = 0;
   let sameClass = 0;
+  const empty: EmptyPair[] = [];
   const needsEvidence = idsAreAddresses(base) || idsAreAddresses(compared);
   await inSlices(run, 'comparing', compared.nodeCount, needsEvidence ? 1 << 10 : 1 << 16, (from, to) => {
     for (let node = from; node < to; node++) {
       const other = ids.find(compared.nodeId[node]!);
-      if (other < 0 || (needsEvidence && !sameObject(base, other, compared, node))) continue;
+      if (other < 0) continue;
+      if (needsEvidence && !sameObject(base, other, compared, node)) {
+        if (differsByEmptiness(base, other, compared, node)) empty.push({ base: other, compared: node });
+        continue;
+      }
       common++;
       if (match.base[base.classOf[other]!] === match.compared[compared.classOf[node]!]) sameClass++;
       baseOf[node] = other;
@@ -166,6 +173,12 @@ async function matchObjects(
     survivesInCompared.fill(0);
     return nothing;
   }
+  const found = (pair: EmptyPair): void => {
+    baseOf[pair.compared] = pair.base;
+    survivesInCompared[pair.compared] = 1;
+    survivesFromBase[pair.base] = 1;
+  };
+  await matchByHolder(base, compared, await analyseHeap(compared, run), baseOf, empty, found, run);
   return { ...nothing, idsComparable: true };
 }
 

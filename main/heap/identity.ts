@@ -11,7 +11,8 @@ import { rawString } from './strings.ts';
  *
  * V8 numbers objects once and for all: the same id is the same object. CPython's ids are addresses, and addresses are
  * used again, so that there the id is only a candidate and evidence is asked for (see `sameObject`). What cannot be
- * known: an address that was freed and taken by an equal object (same class, and same text or same contents).
+ * known: an address that was freed and taken by an equal object (same class, and same text or same contents). Containers
+ * that were empty in one of the snapshots are told by their holders, see identity-by-holder.ts.
  */
 
 /** Maps class indexes of one heap to numbers that mean the same class in both. */
@@ -106,6 +107,18 @@ export function sameObject(base: Heap, baseOrdinal: number, compared: Heap, comp
   }
   if (before.telling.size > 0 || after.telling.size > 0) return sharesOne(base, before.telling, compared, after.telling);
   return before.all.size === after.all.size && [...before.all.keys()].every((id) => after.all.has(id));
+}
+
+/**
+ * Whether two objects that `sameObject` keeps apart may be one container that was empty in one of the snapshots: the
+ * same address, class and kind, and only one of them has anything to tell by.
+ */
+export function differsByEmptiness(base: Heap, baseOrdinal: number, compared: Heap, comparedOrdinal: number): boolean {
+  if (!idsAreAddresses(base) || base.nodeId[baseOrdinal] !== compared.nodeId[comparedOrdinal]) return false;
+  if (classText(base, baseOrdinal) !== classText(compared, comparedOrdinal)) return false;
+  const kind = kindText(base, baseOrdinal);
+  if (kind !== 'object' || kind !== kindText(compared, comparedOrdinal)) return false;
+  return (evidence(base, baseOrdinal).telling.size === 0) !== (evidence(compared, comparedOrdinal).telling.size === 0);
 }
 
 interface Evidence {

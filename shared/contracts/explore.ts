@@ -37,7 +37,7 @@ const bytes = v.pipe(v.number(), v.finite(), v.minValue(0));
 
 const pair = { baseId: snapshotId, comparedId: snapshotId };
 const trio = { firstId: snapshotId, secondId: snapshotId, thirdId: snapshotId };
-const grouping = v.picklist(['class', 'module', 'kind']);
+const grouping = v.picklist(['class', 'module', 'package', 'kind']);
 const limit = v.pipe(count, v.minValue(1), v.maxValue(200));
 
 /** The same as `ObjectSet` of the model. */

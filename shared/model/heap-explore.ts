@@ -61,8 +61,8 @@ export interface ObjectFilter {
   readonly notInId?: string;
 }
 
-/** Rows of the summary: by class, by module (Python) or script or package (V8), by node type. */
-export type Grouping = 'class' | 'module' | 'kind';
+/** Rows of the summary: by class, by module (V8: script), by package (Python: top-level package, V8: npm package), by node type. */
+export type Grouping = 'class' | 'module' | 'package' | 'kind';
 
 /** A group of the summary. `groupId` is the class index when grouped by class. */
 export interface GroupRow {
