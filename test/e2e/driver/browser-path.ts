@@ -12,8 +12,10 @@ const CHROMIUM_NAMES = ['chromium', 'chromium-browser', 'google-chrome-stable', 
 
 function inPath(name: string, env: NodeJS.ProcessEnv): string | null {
   for (const dir of (env.PATH ?? '').split(delimiter)) {
+    // npm puts node_modules/.bin first, where packages may have put a stand-in of the same name.
+    if (dir === '' || dir.endsWith(join('node_modules', '.bin'))) continue;
     const file = join(dir, name);
-    if (dir !== '' && existsSync(file)) return file;
+    if (existsSync(file)) return file;
   }
   return null;
 }

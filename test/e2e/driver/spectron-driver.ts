@@ -13,7 +13,7 @@ import { findChromedriver, projectRoot } from './browser-path.ts';
 import { waitForNone } from './processes.ts';
 
 const POLL_MS = 50;
-const DRIVER_TIMEOUT_MS = 15_000;
+const DRIVER_TIMEOUT_MS = 60_000;
 const MAX_PAGE_TEXT = 1_500;
 const WCAG_TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 
