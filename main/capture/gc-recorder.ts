@@ -3,6 +3,7 @@
  * the heap figures that the same object reads. Collections of the main isolate only: workers have their own.
  */
 import { randomBytes } from 'node:crypto';
+import type { GcTrigger } from '#shared/model/memory.ts';
 import type { GcEvent } from '#shared/model/target.ts';
 import { gcObserverSource } from '../agents/v8/gc-observer.ts';
 import type { CdpSession } from '../cdp/connection.ts';
@@ -25,6 +26,12 @@ const KINDS: Record<number, { kind: string; generation: number }> = {
   8: { kind: 'incremental marking', generation: 2 },
   16: { kind: 'weak callbacks', generation: 2 },
 };
+
+/** The observer sends type + 256 × flags. */
+const FLAGS_UNIT = 256;
+/** V8's GCCallbackFlags: `global.gc()` and the inspector; collecting everything because memory is short. */
+const FLAG_FORCED = 1 << 2;
+const FLAG_ALL_AVAILABLE = 1 << 4;
 
 export interface NodeHeapFigures {
   heapUsedBytes: number;
@@ -140,10 +147,17 @@ export function readReport(payload: string, toEpochMs: (targetNowMs: number, sta
   for (let i = 1; i + 2 < fields.length; i += 3) {
     const [type, startMs, pauseMs] = fields.slice(i, i + 3) as unknown[];
     if (typeof type !== 'number' || !isTime(startMs) || !isTime(pauseMs) || pauseMs > MAX_PAUSE_MS) continue;
-    const known = KINDS[type] ?? { kind: `V8 type ${type}`, generation: 2 };
-    events.push({ at: toEpochMs(targetNowMs, startMs), pauseMs, ...known, collected: null, uncollectable: null });
+    const gcType = type % FLAGS_UNIT;
+    const known = KINDS[gcType] ?? { kind: `V8 type ${gcType}`, generation: 2 };
+    const details = { trigger: triggerOf(Math.floor(type / FLAGS_UNIT)) };
+    events.push({ at: toEpochMs(targetNowMs, startMs), pauseMs, ...known, collected: null, uncollectable: null, details });
   }
   return events;
+}
+
+function triggerOf(flags: number): GcTrigger {
+  if (flags & FLAG_FORCED) return 'explicit';
+  return flags & FLAG_ALL_AVAILABLE ? 'memory-pressure' : 'allocation';
 }
 
 function isTime(value: unknown): value is number {

@@ -25,6 +25,7 @@ export interface PythonCommands {
   'Python.collectGarbage': { paramsType: [{ generation?: number; countObjects?: boolean }?]; returnType: object };
   'Python.getAllocatorStatistics': { paramsType: []; returnType: object };
   'Python.getGcState': { paramsType: []; returnType: object };
+  'Python.getHeapObjectIds': { paramsType: [{ addresses: string[] }]; returnType: object };
   'Python.trimMalloc': { paramsType: []; returnType: object };
   /** Addresses as hexadecimal text; `reads`: [address, count of pieces]. */
   'Python.readMemory': { paramsType: [{ reads: (readonly [string, number])[]; bytes: number; stride: number }]; returnType: object };

@@ -5,7 +5,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { HeaphouseError } from '#shared/rpc/errors.ts';
 
-export const RECORDING_VERSION = 1;
+export const RECORDING_VERSION = 2;
 /** `HPHR`, so that tools can tell the file from any other database. */
 const APPLICATION_ID = 0x48504852;
 
@@ -33,8 +33,26 @@ const CREATE = `
   CREATE TABLE marks (id INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, label TEXT NOT NULL);
 `;
 
+/**
+ * Version 2: what started a collection and how the collector stood, and readings of other kinds (segments, allocators)
+ * as JSON. Lists of numbers are text, separated by commas.
+ */
+const TO_VERSION_2 = `
+  ALTER TABLE collections ADD COLUMN cause TEXT;
+  ALTER TABLE collections ADD COLUMN cause_at TEXT;
+  ALTER TABLE collections ADD COLUMN counts TEXT;
+  ALTER TABLE collections ADD COLUMN thresholds TEXT;
+  ALTER TABLE collections ADD COLUMN tracked_before INTEGER;
+  ALTER TABLE collections ADD COLUMN tracked_after INTEGER;
+  ALTER TABLE collections ADD COLUMN heap_before_bytes INTEGER;
+  ALTER TABLE collections ADD COLUMN heap_after_bytes INTEGER;
+  CREATE TABLE readings (id INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL);
+`;
+
 /** `upgrades[n]` turns version n into n + 1. */
-const upgrades: Record<number, (database: DatabaseSync) => void> = {};
+const upgrades: Record<number, (database: DatabaseSync) => void> = {
+  1: (database) => database.exec(TO_VERSION_2),
+};
 
 /** Creates the tables in a new file or upgrades an older one. Errors: `bad-file`. */
 export function prepareSchema(database: DatabaseSync): void {
@@ -44,6 +62,7 @@ export function prepareSchema(database: DatabaseSync): void {
     if (tables > 0) throw notOurs();
     inTransaction(database, () => {
       database.exec(CREATE);
+      database.exec(TO_VERSION_2);
       database.exec(`PRAGMA user_version = ${RECORDING_VERSION}; PRAGMA application_id = ${APPLICATION_ID};`);
       database.prepare("INSERT INTO meta VALUES ('createdBy', 'heaphouse'), ('createdAt', ?)").run(String(Date.now()));
     });
@@ -81,6 +100,11 @@ export function inTransaction(database: DatabaseSync, work: () => void): void {
     if (database.isTransaction) database.exec('ROLLBACK');
     throw error;
   }
+}
+
+/** Columns of a table: a recording that was opened for reading only keeps the version it was written with. */
+export function columnsOf(database: DatabaseSync, table: 'collections' | 'readings'): Set<string> {
+  return new Set(database.prepare(`SELECT name FROM pragma_table_info('${table}')`).all().map((row) => String(row['name'])));
 }
 
 function readNumber(database: DatabaseSync, sql: string, column: string): number {

@@ -19,6 +19,7 @@ const RETRY_EVERY_MS = 5_000;
 /** Rows held while the disk takes none: about an hour of samples. */
 const MAX_HELD_ROWS = 40_000;
 const LOCK_WAIT_MS = 2_000;
+const THIN_READINGS_MS = 60_000;
 
 export interface RecordingListener {
   sample(sample: MemorySample): void;
@@ -30,6 +31,10 @@ export interface Recording {
   addSample(sample: MemorySample): void;
   addCollection(collection: GcEvent): void;
   addMark(mark: TimelineMark): void;
+  /** A reading of another kind, kept as JSON. */
+  addReading(reading: StoredReading): void;
+  /** For questions about what is recorded; rows of the last half second are written first. */
+  database(): DatabaseSync;
   /** Writes what is held now. False if the disk does not take it. */
   flush(): boolean;
   /** Replaces what lies in [fromAt, toAt) by at most two samples and one collection a step. */
@@ -41,6 +46,14 @@ export interface Recording {
   getMeta(key: string): string | null;
   setMeta(key: string, value: string): void;
   close(): void;
+}
+
+export const READING_KINDS = ['segments', 'gc-settings'] as const;
+
+export interface StoredReading {
+  at: number;
+  kind: (typeof READING_KINDS)[number];
+  body: unknown;
 }
 
 export interface OpenRecordingOptions {
@@ -60,20 +73,22 @@ export function openRecording(dir: string, { restore, onProblem = () => undefine
   const samples: MemorySample[] = [];
   const collections: GcEvent[] = [];
   const marks: TimelineMark[] = [];
+  const readings: StoredReading[] = [];
   let failing = false;
   let retryAt = 0;
   let closed = false;
 
   function flush(): boolean {
     if (closed) return false;
-    if (samples.length + collections.length + marks.length === 0) return true;
+    if (samples.length + collections.length + marks.length + readings.length === 0) return true;
     try {
       inTransaction(database, () => {
         for (const sample of samples) insert.sample(sample);
         for (const collection of collections) insert.collection({ ...collection, count: 1, totalPauseMs: collection.pauseMs });
         for (const mark of marks) insert.mark(mark);
+        for (const reading of readings) insert.reading(reading);
       });
-      samples.length = collections.length = marks.length = 0;
+      samples.length = collections.length = marks.length = readings.length = 0;
       failing = false;
       return true;
     } catch (error) {
@@ -100,6 +115,11 @@ export function openRecording(dir: string, { restore, onProblem = () => undefine
       hold(marks, mark);
       // Rare, and the ones that matter after a crash.
       if (!failing) flush();
+    },
+    addReading: (reading) => hold(readings, reading),
+    database() {
+      if (!failing) flush();
+      return database;
     },
     flush,
     thin: (fromAt, toAt, stepMs) => thinRows(database, insert, fromAt, toAt, stepMs),
@@ -130,19 +150,30 @@ export function openRecording(dir: string, { restore, onProblem = () => undefine
   };
 }
 
-/** Reads a recording that nobody writes. Errors: `not-found`, `bad-file`, `unsupported`. */
-export function readRecording(dir: string, listener: RecordingListener): void {
+/** Opens a recording that nobody writes, for questions; the caller closes it. Errors: `not-found`, `bad-file`, `unsupported`. */
+export function openFinishedRecording(dir: string): DatabaseSync {
   const path = join(dir, RECORDING_FILE);
   if (!existsSync(path)) throw new HeaphouseError('not-found', `There is no recording in ${dir}.`);
   let database: DatabaseSync | null = null;
   try {
     database = openReadable(path);
     checkVersion(database);
+    return database;
+  } catch (error) {
+    database?.close();
+    throw recordingError(path, error);
+  }
+}
+
+/** Reads a recording that nobody writes. Errors: `not-found`, `bad-file`, `unsupported`. */
+export function readRecording(dir: string, listener: RecordingListener): void {
+  const database = openFinishedRecording(dir);
+  try {
     readRows(database, listener);
   } catch (error) {
-    throw recordingError(path, error);
+    throw recordingError(join(dir, RECORDING_FILE), error);
   } finally {
-    database?.close();
+    database.close();
   }
 }
 
@@ -177,6 +208,7 @@ interface Inserts {
   sample(sample: MemorySample): void;
   collection(collection: CollectionRow): void;
   mark(mark: TimelineMark): void;
+  reading(reading: StoredReading): void;
 }
 
 function prepareInserts(database: DatabaseSync): Inserts {
@@ -184,13 +216,22 @@ function prepareInserts(database: DatabaseSync): Inserts {
     'INSERT INTO samples (at, rss_bytes, heap_used_bytes, heap_total_bytes, external_bytes) VALUES (?, ?, ?, ?, ?)',
   );
   const collection = database.prepare(
-    'INSERT INTO collections (at, pause_ms, kind, generation, collected, uncollectable, merged_count, total_pause_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+    `INSERT INTO collections (at, pause_ms, kind, generation, collected, uncollectable, merged_count, total_pause_ms,
+       cause, cause_at, counts, thresholds, tracked_before, tracked_after, heap_before_bytes, heap_after_bytes)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const mark = database.prepare('INSERT INTO marks (at, kind, label) VALUES (?, ?, ?)');
+  const reading = database.prepare('INSERT INTO readings (at, kind, body) VALUES (?, ?, ?)');
   return {
     sample: (s) => void sample.run(s.at, s.rssBytes, s.heapUsedBytes, s.heapTotalBytes, s.externalBytes),
-    collection: (c) => void collection.run(c.at, c.pauseMs, c.kind, c.generation, c.collected, c.uncollectable, c.count, c.totalPauseMs),
+    collection: ({ details: d, ...c }) =>
+      void collection.run(
+        ...[c.at, c.pauseMs, c.kind, c.generation, c.collected, c.uncollectable, c.count, c.totalPauseMs],
+        ...[d?.trigger ?? null, d?.triggerAt ?? null, d?.counts?.join(',') ?? null, d?.thresholds?.join(',') ?? null],
+        ...[d?.trackedBefore ?? null, d?.trackedAfter ?? null, d?.heapBeforeBytes ?? null, d?.heapAfterBytes ?? null],
+      ),
     mark: (m) => void mark.run(m.at, m.kind, m.label),
+    reading: (r) => void reading.run(r.at, r.kind, JSON.stringify(r.body)),
   };
 }
 
@@ -245,6 +286,13 @@ function thinRows(database: DatabaseSync, insert: Inserts, fromAt: number, toAt:
     database.prepare('DELETE FROM samples WHERE at >= ? AND at < ?').run(fromAt, toAt);
     database.prepare('DELETE FROM collections WHERE at >= ? AND at < ?').run(fromAt, toAt);
     part.forEachRow({ sample: insert.sample, collection: insert.collection });
+    // The last of each step; changes of the collector's settings are few and stay.
+    database
+      .prepare(
+        `DELETE FROM readings WHERE kind = 'segments' AND at >= ?1 AND at < ?2
+           AND id NOT IN (SELECT max(id) FROM readings WHERE kind = 'segments' AND at >= ?1 AND at < ?2 GROUP BY CAST((at - ?1) / ?3 AS INTEGER))`,
+      )
+      .run(fromAt, toAt, Math.max(stepMs, THIN_READINGS_MS));
   });
 }
 

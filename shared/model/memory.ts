@@ -180,7 +180,7 @@ export interface AllocatorReport {
   glibc: {
     figures: AllocatorFigure[];
     /** One row an arena of malloc (threads share them). */
-    arenas: { index: number; systemBytes: number; freeBytes: number; fastBytes: number; topBytes: number | null; mmappedBytes: number }[];
+    arenas: { index: number; systemBytes: number; freeBytes: number; fastBytes: number }[];
   } | null;
   /** jemalloc, mimalloc, tcmalloc: their own figures. */
   other: { kind: AllocatorKind; name: string; figures: AllocatorFigure[]; bins: { blockBytes: number; used: number; slabs: number; slabBytes: number }[] }[];

@@ -24,7 +24,7 @@ export const LEASE_MS = 10 * 60 * 1000;
  *   flush()     sends what is held
  *   stop()      disconnects the observer
  * Collections are reported through the binding as JSON: [now, kind, start, duration, kind, start, duration, …] in
- * milliseconds of the process's own monotonic clock; `kind` is V8's GCType.
+ * milliseconds of the process's own monotonic clock; `kind` is V8's GCType plus 256 times its GCCallbackFlags.
  *
  * Evaluate it with `includeCommandLineAPI`: Node before 20.16 gives `require` to code of a module only that way.
  */
@@ -67,7 +67,8 @@ export function gcObserverSource(bindingName: string): string {
         const entries = list.getEntries();
         for (let i = 0; i < entries.length; i++) {
           const entry = entries[i];
-          held[held.length] = entry.detail ? entry.detail.kind : entry.kind;
+          const what = entry.detail || entry;
+          held[held.length] = what.kind + (what.flags > 0 ? 256 * what.flags : 0);
           held[held.length] = entry.startTime;
           held[held.length] = entry.duration;
         }

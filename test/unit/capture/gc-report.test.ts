@@ -13,6 +13,13 @@ describe('reports of the V8 observer', () => {
     ]);
   });
 
+  it('reads from the flags what started it', () => {
+    // GCCallbackFlags: 4 forced, 16 collect all available garbage; above the type in one number.
+    expect(readReport('[1,4,1,1]', plain)[0].details?.trigger).toBe('allocation');
+    expect(readReport(`[1,${4 + 256 * 4},1,1]`, plain)[0]).toMatchObject({ kind: 'mark-sweep-compact', details: { trigger: 'explicit' } });
+    expect(readReport(`[1,${4 + 256 * 16},1,1]`, plain)[0].details?.trigger).toBe('memory-pressure');
+  });
+
   it('names kinds it does not know', () => {
     expect(readReport('[1,64,1,1]', plain)[0].kind).toBe('V8 type 64');
   });
@@ -32,7 +39,14 @@ describe('events of the Python agent', () => {
       generation: 2,
       collected: 7,
       uncollectable: 0,
+      details: { trigger: 'unknown', triggerAt: null, counts: null, thresholds: null, trackedBefore: null },
     });
+  });
+
+  it('reads what started it', () => {
+    const asked = { generation: 2, startedAt: 5, pauseMs: 1.5, collected: 7, uncollectable: 0, trigger: 'explicit', triggerAt: 'app.py:8', counts: [3, 1, 0], thresholds: [700, 10, 10], candidates: 900 };
+    expect(readGcEvent(asked)?.details).toEqual({ trigger: 'explicit', triggerAt: 'app.py:8', counts: [3, 1, 0], thresholds: [700, 10, 10], trackedBefore: 900 });
+    expect(readGcEvent({ ...asked, trigger: 'x', triggerAt: 7, counts: ['a'], thresholds: 'b' })?.details).toMatchObject({ trigger: 'unknown', triggerAt: null, counts: null, thresholds: null });
   });
 
   it.each([null, {}, { generation: 77, startedAt: 1, pauseMs: 1 }, { generation: 1, startedAt: 'x', pauseMs: 1 }, { generation: 1, startedAt: 1, pauseMs: -1 }])(

@@ -14,8 +14,9 @@ VERSION = '0.1.0'
 PARTS = ('compat', 'codec', 'static', 'rendezvous', 'httpio', 'websocket', 'wake', 'gcevents',
          'cfuncs', 'memory', 'allocators', 'selfmemory', 'own', 'workers', 'sizes', 'naming',
          'sink', 'containers', 'instances', 'internals', 'roots', 'walk', 'residue', 'writer',
-         'forking', 'snapshot', 'fields', 'remote', 'faults', 'domainruntime', 'domainheap',
-         'domainmemory', 'domainpython', 'dispatch', 'server', 'lifecycle')
+         'probes', 'native', 'forking', 'snapshot', 'fields', 'remote', 'faults',
+         'domainruntime', 'domainheap', 'domainmemory', 'domainpython', 'dispatch', 'peer',
+         'server', 'lifecycle')
 
 
 def start(rendezvous=None, port=0, origin='program', wait=False):

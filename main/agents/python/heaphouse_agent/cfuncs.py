@@ -31,12 +31,21 @@ if available:
     class _Object(_ctypes._SimpleCData):
         _type_ = 'O'
 
+    # A number, with and without the GIL held during the call.
+    class _LongHeld(_ctypes.CFuncPtr):
+        _flags_ = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_PYTHONAPI
+        _restype_ = _Long
+
+    class _LongFree(_ctypes.CFuncPtr):
+        _flags_ = _ctypes.FUNCFLAG_CDECL
+        _restype_ = _Long
+
     class _ObjectHeld(_ctypes.CFuncPtr):
         _flags_ = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_PYTHONAPI
         _restype_ = _Object
 
     KINDS = {'void': _Void, 'void+gil': _VoidHeld, 'pointer+gil': _AddressHeld,
-             'object+gil': _ObjectHeld}
+             'object+gil': _ObjectHeld, 'long+gil': _LongHeld, 'long': _LongFree}
 
 
 class Structure(object):
@@ -75,3 +84,32 @@ def text_at(library, address, size):
     """`size` bytes at an address that C has just told us."""
     make = function(library, 'PyBytes_FromStringAndSize', 'object+gil')
     return make(_Pointer(address), _Long(size))
+
+
+def open_library(path):
+    # type: (str) -> object
+    """Loads a shared object, every symbol resolved at once; OSError tells why not."""
+    return _ctypes.dlopen(path, 2)  # RTLD_NOW, local
+
+
+def close(library):
+    _ctypes.dlclose(library)
+
+
+def address_of(block):
+    # type: (object) -> int
+    """Where the items of an `array` or `bytes` begin; the caller keeps the object."""
+    if type(block) is bytes:
+        return id(block) + bytes.__basicsize__ - 1
+    return block.buffer_info()[0]
+
+
+def set_slot(function_, slot, address, count):
+    """Calls a C function (long, pointer, long)."""
+    function_(_Long(slot), _Pointer(address), _Long(count))
+
+
+def call_long(function_, value):
+    """Calls a C function (long) -> long."""
+    found = function_(_Long(value))
+    return getattr(found, 'value', found)

@@ -1,7 +1,9 @@
 """The part of the `Python` domain about allocators, memory and the collector's settings."""
-from . import allocators, gcevents, selfmemory
+from . import allocators, gcevents, selfmemory, snapshot
 from .compat import binascii, gc, monotonic_ms
 from .faults import LATER, PARAMS, SERVER, Fault, param
+
+MAX_ADDRESSES = 1000
 
 
 def on_worker(session, number, work):
@@ -103,7 +105,25 @@ def get_gc_state(session, params, number):
     return state
 
 
+def get_heap_object_ids(session, params, number):
+    """Ids that addresses have in the snapshots of this process; None before a snapshot has seen
+    that part of the address space."""
+    numbers = {}
+    for position, granule in enumerate(snapshot.granules):
+        numbers[granule] = position + 1
+    ids = []
+    for text in param(params, 'addresses', list, required=True)[:MAX_ADDRESSES]:
+        try:
+            address = int(text, 16)
+        except (TypeError, ValueError):
+            raise Fault(PARAMS, "'addresses' must be hexadecimal texts")
+        granule = numbers.get(address >> 20)
+        ids.append(None if granule is None else granule << 16 | (address & 0xfffff) >> 4)
+    return {'ids': ids}
+
+
 METHODS = {
+    'Python.getHeapObjectIds': get_heap_object_ids,
     'Python.getAllocatorStatistics': get_allocator_statistics,
     'Python.trimMalloc': trim_malloc,
     'Python.readMemory': read_memory,

@@ -1,5 +1,5 @@
 """The `Python` domain: what no standard domain of the protocol has a place for."""
-from . import cfuncs, domainheap, forking, gcevents, rendezvous
+from . import cfuncs, domainheap, forking, gcevents, native, rendezvous
 from .compat import gil_enabled, os, sys
 from .faults import LATER, PARAMS, SERVER, Fault, param
 
@@ -32,6 +32,7 @@ def allocator():
 def get_info(session, params, number):
     gil = gil_enabled()
     reason = forking.objection()
+    lacking = native.objection()
     return {
         'version': '.'.join([str(n) for n in sys.version_info[:3]]),
         'versionText': sys.version, 'implementation': sys.implementation.name,
@@ -44,7 +45,8 @@ def get_info(session, params, number):
                 'available': False, 'reason': 'free-threaded interpreters are not supported'},
             'forkedSnapshot': {'available': True} if gil and not reason else {
                 'available': False, 'reason': reason or 'free-threaded interpreter'},
-            'nativeHelper': {'available': False, 'reason': 'not part of this version'},
+            'nativeHelper': {'available': not lacking} if not lacking else {
+                'available': False, 'reason': lacking},
             'allocatorStatistics': {'available': cfuncs.available} if cfuncs.available else {
                 'available': False, 'reason': 'this Python was built without _ctypes'},
             'gcEvents': {'available': True},
@@ -69,8 +71,8 @@ def collect_garbage(session, params, number):
 def write_heap_snapshot(session, params, number):
     path = param(params, 'path', str, required=True)
     mode = param(params, 'mode', str, 'auto')
-    if mode not in ('auto', 'fork', 'inProcess'):
-        raise Fault(PARAMS, "'mode' must be auto, fork or inProcess")
+    if mode not in ('auto', 'clone', 'stopTheWorld', 'fork', 'inProcess'):
+        raise Fault(PARAMS, "'mode' must be auto, clone, stopTheWorld, fork or inProcess")
     if not os.path.isabs(path) or '\0' in path:
         raise Fault(PARAMS, "'path' must be absolute")
     progress = param(params, 'reportProgress', bool, True)

@@ -1,5 +1,5 @@
 """Starting, forking and ending: the one agent of this process."""
-from . import VERSION, forking, gcevents, memory, own, rendezvous as meeting, workers
+from . import VERSION, forking, gcevents, memory, native, own, rendezvous as meeting, workers
 from .compat import _thread, atexit, deque, epoch_ms, os, sys, time
 from .dispatch import Session
 from .server import Server
@@ -8,6 +8,7 @@ from .wake import Waker
 current = None
 START_TIMEOUT = 10.0  # seconds for the thread to be listening
 WAIT_TIMEOUT = 30.0  # seconds a launched program waits for its first client
+STOP_TIMEOUT = 2.0  # seconds for a snapshot thread to come out of C when the agent leaves
 
 
 class Hooks(object):
@@ -146,8 +147,12 @@ class Agent(object):
     def clean(self):
         """Takes everything back; the thread ends right after."""
         global current
-        if self.job is not None:
-            self.job.cancel()
+        job = self.job
+        if job is not None:
+            job.cancel()
+            native.settle(STOP_TIMEOUT)
+            job.end(None, 'cancelled')
+        native.unload()
         self.release()
         self.gc.remove()
         self.server.shut()
@@ -194,6 +199,8 @@ class Agent(object):
                 if fd is not None:
                     os.close(fd)
             self.job.over = True
+        native.State.users = 0  # the threads that were inside are the parent's
+        native.unload()
         _unregister_exit(self)
         own.extra.clear()
         current = None
