@@ -3,10 +3,16 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Client, Target, TARGETS, until, type Params } from './agent-client.ts';
 import { supportedInterpreters } from './interpreters.ts';
+import { nativeWalker } from './native-walker.ts';
 import { parseSnapshot, readSnapshot, type Snapshot } from './snapshot-reader.ts';
 
 const { found, missing } = supportedInterpreters();
 const COUNT = 10_000;
+const native = nativeWalker();
+/** Both walkers: the one in Python (fork, inProcess) and the native one (clone, stopTheWorld). */
+const MODES: readonly string[] = native.built ? ['fork', 'inProcess', 'clone', 'stopTheWorld'] : ['fork', 'inProcess'];
+
+if (!native.built) it.skip(`snapshot by the native walker (${native.reason})`, () => undefined);
 
 for (const minor of missing) it.skip(`snapshot on CPython ${minor} (no such interpreter on this machine)`, () => undefined);
 
@@ -35,7 +41,7 @@ describe.each(found)('heap snapshot on CPython $version', ({ path, minor }) => {
     client = await Client.open((await target.meet()).webSocketUrl);
     await target.says('ready');
     await client.call('Python.getMemoryUsage');
-    for (const [name, mode] of [['fork', 'fork'], ['inProcess', 'inProcess'], ['again', 'auto']] as const) {
+    for (const [name, mode] of [...MODES.map((one) => [one, one] as const), ['again', 'auto'] as const]) {
       const file = join(target.folder, `${name}.heapsnapshot`);
       if (name === 'inProcess') target.tell('dicts');
       if (name === 'inProcess') await target.says('blocks:');
@@ -53,7 +59,7 @@ describe.each(found)('heap snapshot on CPython $version', ({ path, minor }) => {
 
   const main = (snapshot: Snapshot): number => follow(snapshot, 0, '1', '1', '__main__');
 
-  it('counts the planted objects exactly, in both modes', () => {
+  it('counts the planted objects exactly, in all modes', () => {
     for (const snapshot of Object.values(snapshots)) {
       // _cache, the target of the weak reference and `materialised`
       expect(snapshot.ofClass('__main__.Session').length).toBe(COUNT + 2);
@@ -66,11 +72,17 @@ describe.each(found)('heap snapshot on CPython $version', ({ path, minor }) => {
     expect(results['fork']).toMatchObject({ mode: 'fork', consistent: true, nodes: snapshots['fork']?.nodeCount });
     expect(results['fork']?.['pauseMs']).toBeGreaterThan(0);
     expect(results['inProcess']).toMatchObject({ mode: 'inProcess', consistent: false, modeReason: 'asked for', pauseMs: null });
-    expect(results['again']).toMatchObject({ mode: 'fork', modeReason: expect.any(String) as string });
+    if (native.built) {
+      expect(results['clone']).toMatchObject({ mode: 'clone', consistent: true, modeReason: 'asked for', nodes: snapshots['clone']?.nodeCount });
+      expect(results['clone']?.['pauseMs']).toBeGreaterThan(0);
+      expect(results['clone']?.['copyBytes']).toBeGreaterThan(0);
+      expect(results['stopTheWorld']).toMatchObject({ mode: 'stopTheWorld', consistent: true });
+    }
+    expect(results['again']).toMatchObject({ mode: native.built ? 'clone' : 'fork', modeReason: expect.any(String) as string });
     expect(snapshots['fork']?.header).toMatchObject({ pid: target.pid, mode: 'fork', consistent: true, producer: expect.stringContaining('heaphouse') as string });
   });
 
-  it.each(['fork', 'inProcess'])('leads from a root to the objects by names (%s)', (name) => {
+  it.each(MODES)('leads from a root to the objects by names (%s)', (name) => {
     const snapshot = snapshots[name] as Snapshot;
     const session = snapshot.ofClass('__main__.Session').find((node) => {
       const way = snapshot.path(node);
@@ -95,7 +107,7 @@ describe.each(found)('heap snapshot on CPython $version', ({ path, minor }) => {
     }
   });
 
-  it.each(['fork', 'inProcess'])('names slots, cells, locals, keys, items and attributes (%s)', (name) => {
+  it.each(MODES)('names slots, cells, locals, keys, items and attributes (%s)', (name) => {
     const snapshot = snapshots[name] as Snapshot;
     const top = main(snapshot);
     const text = (node: number): string => snapshot.name(node);
@@ -122,13 +134,13 @@ describe.each(found)('heap snapshot on CPython $version', ({ path, minor }) => {
     const held = snapshot.edges(inside).find((one) => one.type === 'context' && snapshot.className(one.to) === 'list');
     // In the living process a generator's frame would have to be made to know its variables' names.
     if (['3.8', '3.9', '3.10'].includes(minor)) expect(text(follow(snapshot, inside, 'gi_frame', 'inside', '0'))).toBe('inside a generator');
-    else if (name === 'fork') expect(held?.name).toBe('inside');
+    else if (name !== 'inProcess') expect(held?.name).toBe('inside');
     else expect(held?.name).toBe('local');
     const weak = snapshot.edges(follow(snapshot, top, 'weak_reference')).find((one) => one.name === 'referent');
     expect([weak?.type, weak?.to]).toEqual(['weak', follow(snapshot, top, 'weak_target')]);
   });
 
-  it.each(['fork', 'inProcess'])('shows threads by name with frames and locals (%s)', (name) => {
+  it.each(MODES)('shows threads by name with frames and locals (%s)', (name) => {
     const snapshot = snapshots[name] as Snapshot;
     const threads = follow(snapshot, 0, '1', '2');
     expect(edgeNames(snapshot, threads).sort()).toEqual(['MainThread', 'planted-worker']);
@@ -138,7 +150,7 @@ describe.each(found)('heap snapshot on CPython $version', ({ path, minor }) => {
     expect(snapshot.name(follow(snapshot, frame, 'local_list', '0'))).toBe('a local of the worker');
   });
 
-  it.each(['fork', 'inProcess'])('puts uncollected cycles under their own root (%s)', (name) => {
+  it.each(MODES)('puts uncollected cycles under their own root (%s)', (name) => {
     const snapshot = snapshots[name] as Snapshot;
     const garbage = follow(snapshot, 0, '1', '5');
     expect(snapshot.name(garbage)).toBe('(unreachable garbage)');

@@ -1,0 +1,49 @@
+// Builds the native walker of the Python agent with the system's C compiler:
+//   node build/native.mjs [--force]
+// Output: main/agents/python/native/bin/<platform>-<arch>/heapwalk.so, beside the agent, where the sources, the bundle
+// and the packaged application all find it. No compiler: a notice, and the agent walks in Python.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { root } from './runtime.mjs';
+
+const FOLDER = join(root, 'main', 'agents', 'python', 'native');
+const FLAGS = [
+  '-std=gnu11', '-O2', '-Wall', '-Wextra', '-fPIC', '-shared', '-fvisibility=hidden',
+  // No C library: what little is called is found in the process, and nothing is resolved late.
+  '-nostdlib', '-ffreestanding', '-fno-stack-protector', '-fno-asynchronous-unwind-tables', '-Wl,-z,now', '-Wl,-s',
+];
+
+/** Whether the library is there after the call; `log` takes one line about what was done. */
+export function buildNative(log, { force = false } = {}) {
+  if (process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch)) {
+    log(`native walker: not built for ${process.platform} ${process.arch}; the agent walks in Python`);
+    return false;
+  }
+  const sources = readdirSync(FOLDER).filter((name) => /\.[ch]$/.test(name)).map((name) => join(FOLDER, name));
+  const output = join(FOLDER, 'bin', `${process.platform}-${process.arch}`, 'heapwalk.so');
+  const newest = Math.max(...sources.map((path) => statSync(path).mtimeMs));
+  if (!force && existsSync(output) && statSync(output).mtimeMs > newest) return true;
+  mkdirSync(join(output, '..'), { recursive: true });
+  const compilers = process.env.CC ? [process.env.CC] : ['cc', 'gcc', 'clang'];
+  for (const compiler of compilers) {
+    const part = `${output}.${process.pid}.part`;
+    const run = spawnSync(compiler, [...FLAGS, '-o', part, join(FOLDER, 'heapwalk.c')], { encoding: 'utf8' });
+    if (run.error?.code === 'ENOENT') continue;
+    if (run.status === 0) {
+      renameSync(part, output);
+      return true;
+    }
+    rmSync(part, { force: true });
+    log(`native walker: ${compiler} failed; the agent walks in Python\n${run.stderr}`);
+    return false;
+  }
+  log(`native walker: no C compiler (${compilers.join(', ')}); the agent walks in Python`);
+  return false;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const built = buildNative((line) => process.stdout.write(`${line}\n`), { force: process.argv.includes('--force') });
+  process.exitCode = built ? 0 : 1;
+}
