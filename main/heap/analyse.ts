@@ -46,8 +46,8 @@ async function waitFor(shared: Promise<unknown>, signal: AbortSignal | undefined
 }
 
 async function analyse(heap: Heap, run: RunOptions | undefined): Promise<HeapAnalysis> {
-  await markEssentialEdges(heap, run);
-  const { firstRetainer, retainer } = await buildRetainers(heap, run);
+  const incoming = await markEssentialEdges(heap, run);
+  const { firstRetainer, retainer } = await buildRetainers(heap, incoming, run);
   const tree = await buildDominators(heap, firstRetainer, retainer, run);
   const [queue, distance] = tree.scratch;
   await measureDistances(heap, distance, queue, run);

@@ -1,3 +1,4 @@
+import { uint32 } from './columns.ts';
 import { EDGE_EPHEMERON, EDGE_ESSENTIAL, EDGE_KIND, weakMapEntry } from './heap.ts';
 import type { Heap } from './heap.ts';
 import { inSlices, untilDone } from './run.ts';
@@ -7,12 +8,14 @@ import type { RunOptions } from './run.ts';
  * Marks in `edgeKind` which edges keep their target alive, by Chrome DevTools' rules:
  * not weak; not from a node to itself; not the table's half of a WeakMap entry (the key's half counts);
  * and, from any node but the root, not a shortcut, and not from outside of the page into what the page owns.
- * O(nodes + edges).
+ * Returns the number of incoming edges of every node (one entry more than nodes), which costs nothing here: every edge
+ * is looked at. O(nodes + edges).
  */
-export async function markEssentialEdges(heap: Heap, run?: RunOptions): Promise<void> {
+export async function markEssentialEdges(heap: Heap, run?: RunOptions): Promise<Uint32Array> {
   const { nodeCount, root, kinds, firstEdge, edgeKind, edgeName, edgeTo, nodeId } = heap;
   const { weakMaps } = heap.known;
   const owned = await markPageOwned(heap, run);
+  const incoming = uint32(nodeCount + 1);
   const { edgeWeak, edgeShortcut, edgeInternal } = kinds;
   const hasWeakMaps = weakMaps.string.length > 0;
   const firstEntry = hasWeakMaps ? weakMaps.string[0]! : 0;
@@ -23,6 +26,7 @@ export async function markEssentialEdges(heap: Heap, run?: RunOptions): Promise<
       for (let edge = firstEdge[node]!; edge < end; edge++) {
         const kind = edgeKind[edge]! & EDGE_KIND;
         const target = edgeTo[edge]!;
+        incoming[target]!++;
         let flags = EDGE_ESSENTIAL;
         if (kind === edgeWeak || target === node) flags = 0;
         else if (node !== root && (kind === edgeShortcut || (outside && owned[target] === 1))) flags = 0;
@@ -37,6 +41,7 @@ export async function markEssentialEdges(heap: Heap, run?: RunOptions): Promise<
       }
     }
   });
+  return incoming;
 }
 
 /** 1 for what is reachable from the global objects and DOM trees without weak edges. */
@@ -45,26 +50,25 @@ async function markPageOwned(heap: Heap, run: RunOptions | undefined): Promise<U
   const owned = new Uint8Array(nodeCount);
   const isDomTrees = domTreesRoot(heap);
   const weak = kinds.edgeWeak;
-  const stack: number[] = [];
   for (let edge = firstEdge[root]!; edge < firstEdge[root + 1]!; edge++) {
     const kind = edgeKind[edge]! & EDGE_KIND;
     const target = edgeTo[edge]!;
-    if (kind !== kinds.edgeShortcut && !(kind === kinds.edgeElement && isDomTrees(target))) continue;
-    if (owned[target] === 0) stack.push(target);
-    owned[target] = 1;
+    if (kind === kinds.edgeShortcut || (kind === kinds.edgeElement && isDomTrees(target))) owned[target] = 1;
   }
-  let done = 0;
-  await untilDone(run, 'sizes', nodeCount, () => done, () => {
-    for (let budget = 0; budget < 1 << 14; budget++) {
-      const node = stack.pop();
-      if (node === undefined) return true;
-      done++;
+  // Nodes in their order, which is kind to the cache: what lies ahead is met later, only what lies behind is stacked.
+  const stack: number[] = [];
+  let at = 0;
+  await untilDone(run, 'sizes', nodeCount, () => at, () => {
+    for (let budget = 1 << 14; budget > 0; budget--) {
+      const node = stack.length > 0 ? stack.pop()! : at < nodeCount ? at++ : -1;
+      if (node < 0) return true;
+      if (owned[node] === 0) continue;
       const end = firstEdge[node + 1]!;
       for (let edge = firstEdge[node]!; edge < end; edge++) {
         const target = edgeTo[edge]!;
         if (owned[target] === 1 || (edgeKind[edge]! & EDGE_KIND) === weak) continue;
         owned[target] = 1;
-        stack.push(target);
+        if (target < at) stack.push(target);
       }
     }
     return false;

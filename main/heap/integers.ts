@@ -15,8 +15,8 @@ const SAFE_DIGITS = 9;
 
 /** What may come next. */
 const VALUE_OR_END = 0;
-const VALUE = 1;
-const COMMA_OR_END = 2;
+export const VALUE = 1;
+export const COMMA_OR_END = 2;
 
 /** Values that did not fit 32 bits: position in the block and value. */
 export interface WideValue {
@@ -43,7 +43,7 @@ export function integerScan(section: string, blockLength: number): IntegerScan {
 
 /**
  * Takes values from `bytes[pos … limit)` until the block is full, the array ends, or the window does. The byte before
- * `limit` must not be part of a number (see `wholeTokens`), unless the text itself ends there.
+ * `limit` must not be part of a number (see `wholeTokens`): so numbers end before it, and need not look for it.
  */
 export function scanIntegers(scan: IntegerScan, bytes: Uint8Array, pos: number, limit: number, base: number): void {
   const block = scan.block;
@@ -58,13 +58,13 @@ export function scanIntegers(scan: IntegerScan, bytes: Uint8Array, pos: number, 
       const start = p;
       let value = digit;
       p++;
-      while (p < limit && (digit = bytes[p]! - ZERO) >>> 0 <= 9) {
+      while ((digit = bytes[p]! - ZERO) >>> 0 <= 9) {
         value = (value * 10 + digit) | 0;
         p++;
       }
       if (p - start > SAFE_DIGITS) value = longValue(scan, bytes, start, p, count, base);
       block[count++] = value;
-      if (p < limit && bytes[p] === COMMA) {
+      if (digit === COMMA - ZERO) {
         p++;
         expect = VALUE;
       } else {

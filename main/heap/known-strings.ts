@@ -57,7 +57,6 @@ export async function scanStringTable(
   const pairNumbers = new Map<string, number>();
   const decoder = new TextDecoder();
   const takeEntry = (index: number): void => {
-    if (!hasMark(table, index)) return;
     const raw = rawString(table, index, MAX_NAME_BYTES);
     const match = ENTRY.exec(decoder.decode(raw.bytes.subarray(raw.from, raw.to)));
     if (!match) return;
@@ -74,9 +73,18 @@ export async function scanStringTable(
     for (let index = from; index < to; index++) {
       const start = starts[index]!;
       const pageIndex = Math.floor(start / PAGE_BYTES);
-      const first = pages[pageIndex]![start - pageIndex * PAGE_BYTES]!;
-      if ((first - 0x30) >>> 0 <= 9) takeEntry(index);
-      for (const candidate of byFirstByte[first] ?? []) {
+      const page = pages[pageIndex]!;
+      let at = start - pageIndex * PAGE_BYTES;
+      const first = page[at]!;
+      if ((first - 0x30) >>> 0 <= 9) {
+        // Behind the digits: the mark, or, where a page ends, whoever knows how to go on.
+        while (at < PAGE_BYTES && (page[at]! - 0x30) >>> 0 <= 9) at++;
+        if ((at >= PAGE_BYTES || page[at] === MARK[0]) && hasMark(table, index)) takeEntry(index);
+        continue;
+      }
+      const candidates = byFirstByte[first]!;
+      if (candidates === null) continue;
+      for (const candidate of candidates) {
         const text = texts[candidate]!;
         if (!found.has(text) && equals(table, index, wanted[candidate]!)) found.set(text, index);
       }

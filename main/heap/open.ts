@@ -8,6 +8,7 @@ import type { Heap, LocationTable } from './heap.ts';
 import type { HeapHeader } from './header.ts';
 import { scanStringTable } from './known-strings.ts';
 import { moveOwnedSizes } from './ownership.ts';
+import { orderByNumber } from './order.ts';
 import { readHeapFile } from './reader.ts';
 import type { RawHeap } from './raw-heap.ts';
 import type { RunOptions } from './run.ts';
@@ -28,7 +29,7 @@ export async function openHeap(path: string, run?: RunOptions): Promise<Heap> {
   await spreadDetachedness(raw, kinds, run);
   const known = await scanStringTable(raw.strings, header.nodeKinds, run);
   const shallow = fromAgent ? raw.selfSize : await moveOwnedSizes(raw, kinds, known, run);
-  const locations = readLocationTable(raw, notices);
+  const locations = await readLocationTable(raw, notices, run);
   const { classes, classOf } = await nameClasses(raw, kinds, known, shallow, locations, run);
   let shallowBytes = 0;
   for (let index = 0; index < classes.count; index++) shallowBytes += classes.shallow[index]!;
@@ -64,7 +65,11 @@ export async function openHeap(path: string, run?: RunOptions): Promise<Heap> {
 }
 
 /** The locations section by node. Later entries for the same node win, as in DevTools. */
-function readLocationTable(raw: RawHeap, notices: string[]): LocationTable | null {
+async function readLocationTable(
+  raw: RawHeap,
+  notices: string[],
+  run: RunOptions | undefined,
+): Promise<LocationTable | null> {
   const fields = raw.header.locationFields;
   const flat = raw.locations;
   if (flat.length === 0) return null;
@@ -88,8 +93,7 @@ function readLocationTable(raw: RawHeap, notices: string[]): LocationTable | nul
   }
   let order: Uint32Array | null = null;
   if (!sorted) {
-    const all = Uint32Array.from({ length: rows }, (_, row) => row);
-    all.sort((a, b) => ordinals[a]! - ordinals[b]! || a - b);
+    const all = await orderByNumber(rows, (row) => ordinals[row]!, false, run); // stable
     const last = all.filter((row, i) => i + 1 === rows || ordinals[row] !== ordinals[all[i + 1]!]);
     ordinals = last.map((row) => ordinals[row]!);
     order = last;

@@ -7,18 +7,17 @@ import type { RunOptions } from './run.ts';
 
 /**
  * Incoming edges of every node by counting sort: O(nodes + edges). Only the source is kept, four bytes per edge; the
- * edge itself is found again in the source's few edges when a view asks (object.ts).
+ * edge itself is found again in the source's few edges when a view asks (object.ts). `incoming` (how many edges lead to
+ * each node, as markEssentialEdges counts them) becomes `firstRetainer`.
  */
 export async function buildRetainers(
   heap: Heap,
+  incoming: Uint32Array,
   run?: RunOptions,
 ): Promise<{ firstRetainer: Uint32Array; retainer: Uint32Array }> {
   const { nodeCount, edgeCount, firstEdge, edgeKind, edgeTo } = heap;
-  const firstRetainer = uint32(nodeCount + 1);
+  const firstRetainer = incoming;
   const retainer = uint32(edgeCount);
-  await inSlices(run, 'retainers', edgeCount, 1 << 18, (from, to) => {
-    for (let edge = from; edge < to; edge++) firstRetainer[edgeTo[edge]!]!++;
-  });
   // Ends first: filling from the last edge backwards turns each end into its beginning.
   let sum = 0;
   await inSlices(run, 'retainers', nodeCount, 1 << 18, (from, to) => {

@@ -1,9 +1,10 @@
 import { MAX_NODES } from './analysis.ts';
+import { MAX_RECORD_BYTES, takeEdges } from './edge-records.ts';
 import { bytes, columnWriter, reserve, uint32, widen } from './columns.ts';
 import type { ColumnWriter } from './columns.ts';
 import { heapFormatError } from './errors.ts';
 import type { HeapHeader } from './header.ts';
-import { integerScan, scanIntegers, wholeTokens } from './integers.ts';
+import { COMMA_OR_END, integerScan, scanIntegers, VALUE, wholeTokens } from './integers.ts';
 import type { IntegerScan } from './integers.ts';
 import { peek, truncated } from './json-scan.ts';
 import type { Pacer } from './run.ts';
@@ -47,10 +48,21 @@ async function readIntegers(
   fields: number,
   pacer: Pacer,
   flush: (scan: IntegerScan, records: number, offset: number) => void,
+  /** Takes what it can from the window, at the beginning of a record only. */
+  fastLane?: () => void,
 ): Promise<void> {
   await expectListStart(source, section);
   const scan = integerScan(section, fields * BLOCK_RECORDS);
   for (;;) {
+    if (fastLane && scan.count === 0 && scan.expect !== COMMA_OR_END) {
+      const from = source.pos;
+      fastLane();
+      if (source.pos > from) scan.expect = VALUE;
+      if (source.end - source.pos <= 2 * MAX_RECORD_BYTES) {
+        if (pacer.due()) await pacer.pause(source.consumed());
+        if (await source.refill()) continue;
+      }
+    }
     const limit = wholeTokens(source.bytes, source.pos, source.end);
     scanIntegers(scan, source.bytes, source.pos, limit, source.base);
     source.pos = scan.pos;
@@ -165,6 +177,11 @@ export async function readEdges(source: ByteSource, header: HeapHeader, pacer: P
   const kindAt = fields.indexOf('type');
   const nameAt = fields.indexOf('name_or_index');
   const toAt = fields.indexOf('to_node');
+  const plain = width === 3 && kindAt === 0 && nameAt === 1 && toAt === 2 && header.edgeKinds.length <= 10;
+  const fastLane = (): void => {
+    const limit = wholeTokens(source.bytes, source.pos, source.end);
+    source.pos = takeEdges(columns, source.bytes, source.pos, limit, header.edgeKinds.length, nodeWidth);
+  };
   await readIntegers(source, 'edges', width, pacer, (scan, records, offset) => {
     const block = scan.block;
     const first = columns.count;
@@ -189,7 +206,7 @@ export async function readEdges(source: ByteSource, header: HeapHeader, pacer: P
       to[first + r] = ordinal;
     }
     columns.count = last;
-  });
+  }, plain ? fastLane : undefined);
   return columns;
 }
 
