@@ -4,20 +4,25 @@
  */
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
 import type { CaptureStarted, CaptureState, CaptureTarget, CollectResult, SnapshotEstimate, SnapshotResult } from '#main/hosts/capture-contract.ts';
 import type { TimelineWindow } from '#shared/contracts/timeline.ts';
-import type { GcEvent, MemorySample, Receipt } from '#shared/model/target.ts';
+import type { GcEvent, MemorySample, Receipt, TargetKind } from '#shared/model/target.ts';
 import type { Dispose } from '#shared/rpc/channel.ts';
 import type { CallContext, Progress } from '#shared/rpc/define-service.ts';
 import { cancelledError, HeaphouseError, toWireError, type WireError } from '#shared/rpc/errors.ts';
 import { openTarget, type OpenTarget } from '../cdp/open-target.ts';
-import { openRecording, readRecording, type Recording } from '../storage/recording.ts';
+import { copyInMemory, openFinishedRecording, openRecording, readRecording, type Recording, type StoredReading } from '../storage/recording.ts';
+import { annotateOwnCollection } from '../storage/collection-query.ts';
 import { createEmitter } from './emitter.ts';
+import { startMemoryRecorder } from './memory/memory-recorder.ts';
+import { createMemoryService, type MemoryService } from './memory/memory-service.ts';
 import { startMemorySampler, type MemorySampler } from './memory-sampler.ts';
 import { openRssReader, type RssReader } from './process-memory.ts';
 import { openPythonTarget } from './python-target.ts';
 import { startRecordingMaintenance } from './recording-maintenance.ts';
-import type { TargetAdapter } from './target-adapter.ts';
+import type { CollectFigures, TargetAdapter } from './target-adapter.ts';
+import { createOwnCollections } from './own-collections.ts';
 import { createTimelineStore, type TimelineMark, type TimelineQuery } from './timeline-store.ts';
 import { openV8Target } from './v8-target.ts';
 
@@ -30,6 +35,8 @@ const GONE_WAIT_MS = 600;
 const GONE_POLL_MS = 30;
 /** Resident memory is gone, and still the connection is open: a child has inherited it. */
 const HALF_DEAD_MS = 1_000;
+/** The target's clock is known to about this much. */
+const CLOCK_SLACK_MS = 20;
 /** The last figures of a program that has finished and waits for us. */
 const LAST_FIGURES_MS = 200;
 
@@ -49,17 +56,22 @@ export interface CaptureSession {
   detach(): Promise<Receipt>;
   lastSample(): MemorySample | null;
   timeline(query: TimelineQuery): TimelineWindow;
+  /** Answers of the `memory` contract. */
+  memory: MemoryService['methods'];
   onState(listener: (state: CaptureState) => void): Dispose;
   onGc(listener: (event: GcEvent) => void): Dispose;
   onProblem(listener: (error: WireError) => void): Dispose;
   /** Something was recorded. */
   onAppended(listener: () => void): Dispose;
-  counts(): { lastAt: number; samples: number; collections: number };
+  counts(): { lastAt: number; samples: number; collections: number; lastCollectionAt: number | null; segmentReadings: number };
   /** Detaches if need be and closes the recording. */
   close(): Promise<void>;
 }
 
 interface Live {
+  kind: TargetKind;
+  pid: number | null;
+  stopRecorder: Dispose;
   target: OpenTarget;
   adapter: TargetAdapter;
   sampler: MemorySampler;
@@ -84,6 +96,11 @@ export function createCaptureSession(): CaptureSession {
   /** Resolves when the target has answered the last snapshot or collection: it stands still until then. */
   let busy: Promise<void> | null = null;
   let detaching: Promise<Receipt> | null = null;
+  const ownWork = createOwnCollections();
+  let segmentReadings = 0;
+  let lastCollectionAt: number | null = null;
+  /** Folder of an ended session that is looked at again. */
+  let replayed: string | null = null;
 
   function addMark(mark: Omit<TimelineMark, 'at'>, at = Date.now()): void {
     store.appendMark({ at, ...mark });
@@ -98,7 +115,15 @@ export function createCaptureSession(): CaptureSession {
     appended.emit();
   }
 
-  function addCollection(event: GcEvent): void {
+  function addReading(reading: StoredReading): void {
+    recording?.addReading(reading);
+    if (reading.kind === 'segments') segmentReadings++;
+    appended.emit();
+  }
+
+  function addCollection(reported: GcEvent): void {
+    const event = ownWork.isOurs(reported) ? { ...reported, details: { ...reported.details, trigger: 'heaphouse' as const } } : reported;
+    lastCollectionAt = event.at;
     store.appendCollection(event);
     recording?.addCollection(event);
     gcEvents.emit(event);
@@ -144,7 +169,13 @@ export function createCaptureSession(): CaptureSession {
       onSample: addSample,
       onGone: () => setTimeout(() => void loseTarget(new HeaphouseError('target-gone', 'The process has ended.')), HALF_DEAD_MS).unref(),
     });
-    live = { target, adapter, sampler, rss };
+    const stopRecorder = startMemoryRecorder({
+      pid: asked.pid,
+      readGcState: asked.kind === 'python' ? () => target.session.send('Python.getGcState') : null,
+      mayAsk: () => busy === null,
+      onReading: addReading,
+    });
+    live = { kind: asked.kind, pid: asked.pid, target, adapter, sampler, rss, stopRecorder };
     addMark({ kind: 'attach', label: adapter.runtime });
     target.onGone((error) => void loseTarget(error));
     if (isEnding) await finishEnding();
@@ -193,6 +224,7 @@ export function createCaptureSession(): CaptureSession {
     if (!was || detaching) return;
     live = null;
     was.sampler.stop();
+    was.stopRecorder();
     was.target.close();
     const ended = await hasEnded(was.rss);
     was.rss?.close();
@@ -221,6 +253,7 @@ export function createCaptureSession(): CaptureSession {
       if (busy) await abortable(busy, controller.signal);
       return adapter.takeSnapshot(path, { signal: controller.signal, progress, busyUntil: markBusy });
     };
+    const endOfOwnWork = ownWork.begin();
     const done = run();
     snapshot = { controller, done };
     try {
@@ -228,19 +261,34 @@ export function createCaptureSession(): CaptureSession {
       addMark({ kind: 'snapshot', label }, at);
       return result;
     } finally {
+      endOfOwnWork();
       snapshot = null;
       signal.removeEventListener('abort', onAbort);
     }
   }
 
-  async function collectGarbage(): Promise<CollectResult> {
+  async function runCollector(generation?: number): Promise<CollectFigures> {
     const { adapter } = requireLive();
     if (busy) throw new HeaphouseError('busy', 'The target is busy with a snapshot or a collection.');
     const at = Date.now();
+    const end = ownWork.begin();
+    const collecting = adapter.collectGarbage(generation);
+    markBusy(settled(collecting).finally(end));
+    const figures = await collecting;
+    try {
+      const { trackedBefore = null, trackedAfter = null, before, after } = figures;
+      const heap = { heapBeforeBytes: before?.heapUsedBytes ?? null, heapAfterBytes: after?.heapUsedBytes ?? null };
+      if (recording) annotateOwnCollection(recording.database(), at - CLOCK_SLACK_MS, Date.now(), { trackedBefore, trackedAfter, ...heap });
+    } catch (error) {
+      problems.emit(toWireError(error));
+    }
+    return figures;
+  }
+
+  async function collectGarbage(): Promise<CollectResult> {
+    const at = Date.now();
     const startedAt = performance.now();
-    const collecting = adapter.collectGarbage();
-    markBusy(settled(collecting));
-    const { before, after, ...figures } = await collecting;
+    const { before, after, trackedBefore: _before, trackedAfter: _after, ...figures } = await runCollector();
     const heapUsedBeforeBytes = before?.heapUsedBytes ?? null;
     const heapUsedAfterBytes = after?.heapUsedBytes ?? null;
     const bytes = heapUsedBeforeBytes !== null && heapUsedAfterBytes !== null ? heapUsedBeforeBytes - heapUsedAfterBytes : null;
@@ -264,6 +312,7 @@ export function createCaptureSession(): CaptureSession {
     const receipt = (notes: string[]): Receipt => ({ action: 'detach', at, pauseMs: null, elapsedMs: performance.now() - startedAt, bytes: null, notes });
     if (!was) return receipt([lost ? 'The target had ended already.' : 'Nothing was attached.']);
     was.sampler.stop();
+    was.stopRecorder();
     snapshot?.controller.abort();
     if (snapshot) await Promise.race([settled(snapshot.done), delay(CANCEL_LIMIT_MS)]);
     const release = was.adapter.release().catch((error: unknown) => [
@@ -281,11 +330,33 @@ export function createCaptureSession(): CaptureSession {
     return receipt(notes);
   }
 
+  /** Asks the recording of this session, or the one that is looked at again, or what is held in memory when there is none. */
+  function query<T>(ask: (database: DatabaseSync) => T): T {
+    if (recording) return ask(recording.database());
+    const database = replayed === null ? copyInMemory(store) : openFinishedRecording(replayed);
+    try {
+      return ask(database);
+    } finally {
+      database.close();
+    }
+  }
+
+  const memory = createMemoryService({
+    target: () => {
+      const { kind, pid, target, adapter } = requireLive();
+      return { kind, pid, session: target.session, adapter };
+    },
+    hasTarget: () => live !== null,
+    query,
+    collect: runCollector,
+  });
+
   return {
     start,
     replay(dir) {
       if (used) throw new HeaphouseError('busy', 'This session has been started already.');
       used = true;
+      replayed = dir;
       readRecording(dir, { sample: store.appendSample, collection: store.appendCollection, mark: store.appendMark });
       appended.emit();
     },
@@ -298,6 +369,7 @@ export function createCaptureSession(): CaptureSession {
     detach,
     lastSample: () => lastKnownSample,
     timeline: (query) => store.window(query),
+    memory: memory.methods,
     onState(listener) {
       const dispose = states.on(listener);
       // Whoever subscribes late must not miss that it is over.
@@ -308,10 +380,11 @@ export function createCaptureSession(): CaptureSession {
     onGc: gcEvents.on,
     onProblem: problems.on,
     onAppended: appended.on,
-    counts: () => ({ lastAt: store.lastAt, samples: store.samples, collections: store.collections }),
+    counts: () => ({ lastAt: store.lastAt, samples: store.samples, collections: store.collections, lastCollectionAt, segmentReadings }),
     async close() {
       await detach().catch(() => undefined);
       stopMaintenance();
+      memory.close();
       recording?.close();
       recording = null;
     },

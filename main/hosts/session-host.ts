@@ -1,11 +1,13 @@
 /**
- * Process entry: one target under watch (`capture` for the workbench, `timeline` for its views). When the parent goes
+ * Process entry: one target under watch (`capture` for the workbench, `timeline` and `memory` for its views). When the parent goes
  * away it leaves the target clean and ends; a fault of ours ends it with a code, and the parent shows that.
  */
 import { captureContract } from './capture-contract.ts';
 import { channelFromParentProcess } from './child-channel.ts';
 import { electronParentChannel } from './electron-parent-channel.ts';
+import { memoryContract } from '#shared/contracts/memory.ts';
 import { timelineContract } from '#shared/contracts/timeline.ts';
+import type { Dispose } from '#shared/rpc/channel.ts';
 import { createRpcServer } from '#shared/rpc/server.ts';
 import { createCaptureSession, type CaptureSession } from '../capture/capture-session.ts';
 
@@ -40,23 +42,34 @@ function serveSession(session: CaptureSession): ReturnType<typeof createRpcServe
   });
   server.provide(timelineContract, {
     methods: { window: (query) => session.timeline(query) },
+    events: { appended: (_params, emit) => emitSparingly(session, () => emit(session.counts())) },
+  });
+  server.provide(memoryContract, {
+    methods: session.memory,
     events: {
-      appended(_params, emit) {
-        let timer: NodeJS.Timeout | null = null;
-        const dispose = session.onAppended(() => {
-          timer ??= setTimeout(() => {
-            timer = null;
-            emit(session.counts());
-          }, APPENDED_EVERY_MS);
-        });
-        return () => {
-          dispose();
-          if (timer) clearTimeout(timer);
-        };
-      },
+      recorded: (_params, emit) =>
+        emitSparingly(session, () => {
+          const { collections, lastCollectionAt, segmentReadings } = session.counts();
+          emit({ collections, lastCollectionAt, segmentReadings });
+        }),
     },
   });
   return server;
+}
+
+/** Tells of what was recorded a few times a second at most. */
+function emitSparingly(session: CaptureSession, emit: () => void): Dispose {
+  let timer: NodeJS.Timeout | null = null;
+  const dispose = session.onAppended(() => {
+    timer ??= setTimeout(() => {
+      timer = null;
+      emit();
+    }, APPENDED_EVERY_MS);
+  });
+  return () => {
+    dispose();
+    if (timer) clearTimeout(timer);
+  };
 }
 
 async function main(): Promise<void> {

@@ -117,6 +117,16 @@ function nullable(value: unknown): number | null {
   return typeof value === 'number' ? value : null;
 }
 
+/** Adds to the collection we asked for between two times what only the asker knows. */
+export function annotateOwnCollection(database: DatabaseSync, fromAt: number, toAt: number, known: Pick<CollectionRow, 'trackedBefore' | 'trackedAfter' | 'heapBeforeBytes' | 'heapAfterBytes'>): void {
+  database
+    .prepare(
+      `UPDATE collections SET tracked_before = ?, tracked_after = ?, heap_before_bytes = ?, heap_after_bytes = ?
+       WHERE id = (SELECT id FROM collections WHERE cause = 'heaphouse' AND at >= ? AND at <= ? ORDER BY pause_ms DESC LIMIT 1)`,
+    )
+    .run(known.trackedBefore, known.trackedAfter, known.heapBeforeBytes, known.heapAfterBytes, fromAt, toAt);
+}
+
 /** Lengths of pauses in the distribution: from 1/64 ms, doubling, up to 16 s and more. */
 const FIRST_STEP_MS = 1 / 64;
 const STEPS = 21;

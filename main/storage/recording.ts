@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { GcEvent, MemorySample } from '#shared/model/target.ts';
 import { HeaphouseError } from '#shared/rpc/errors.ts';
-import type { CollectionRow, TimelineMark } from '../capture/timeline-store.ts';
+import type { CollectionRow, TimelineMark, TimelineStore } from '../capture/timeline-store.ts';
 import { createTimelineStore } from '../capture/timeline-store.ts';
 import { checkVersion, inTransaction, prepareSchema } from './recording-schema.ts';
 
@@ -163,6 +163,15 @@ export function openFinishedRecording(dir: string): DatabaseSync {
     database?.close();
     throw recordingError(path, error);
   }
+}
+
+/** What is held in memory as a database, for the same questions when the disk takes no recording. The caller closes it. */
+export function copyInMemory(store: TimelineStore): DatabaseSync {
+  const database = new DatabaseSync(':memory:');
+  prepareSchema(database);
+  const insert = prepareInserts(database);
+  inTransaction(database, () => store.forEachRow({ sample: insert.sample, collection: insert.collection }));
+  return database;
 }
 
 /** Reads a recording that nobody writes. Errors: `not-found`, `bad-file`, `unsupported`. */

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { captureContract } from '#main/hosts/capture-contract.ts';
+import { memoryContract } from '#shared/contracts/memory.ts';
 import { timelineContract } from '#shared/contracts/timeline.ts';
 import { createChannelCore } from '#shared/rpc/channel.ts';
 import { createRpcClient } from '#shared/rpc/client.ts';
@@ -34,6 +35,7 @@ export async function startSessionHost() {
     stderr: () => stderr,
     capture: client.service(captureContract),
     timeline: client.service(timelineContract),
+    memory: client.service(memoryContract),
     async stop() {
       if (child.connected) child.disconnect();
       const timer = setTimeout(() => child.kill('SIGKILL'), 4_000);
