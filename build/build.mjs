@@ -1,7 +1,9 @@
-// Builds everything into out/: main (ES modules for Node and Electron), preload (one CommonJS file), renderer (pages).
+// Builds everything into out/: main (ES modules for Node and Electron), preload (one CommonJS file), renderer (pages); and
+// the native walker of the Python agent beside its sources.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'vite';
+import { buildNative } from './native.mjs';
 import { root } from './runtime.mjs';
 
 // Vite takes over a NODE_ENV that it finds. Vitest sets one, and then file names of this machine would be in the pages.
@@ -61,6 +63,8 @@ if (wants('preload')) {
 if (wants('renderer')) {
   await build({ configFile: join(root, 'build', 'vite.renderer.config.ts'), logLevel: 'warn' });
 }
+
+if (wants('native')) buildNative((line) => process.stdout.write(`${line}\n`));
 
 if (only.length === 0) {
   mkdirSync(join(root, 'out'), { recursive: true });

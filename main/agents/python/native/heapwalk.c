@@ -101,6 +101,7 @@ static void become_copy(void) {
     i64 none[2] = {0, 0};
     sys6(SYS_PRCTL, 1, 9, 0, 0, 0, 0); /* PR_SET_PDEATHSIG: ends with the agent's thread */
     sys6(SYS_PRLIMIT, 0, 4, (long)none, 0, 0, 0); /* no core file */
+    sys6(SYS_SETPRIORITY, 0, 0, 10, 0, 0, 0); /* the program comes first */
     close_others();
     /* the first the kernel ends when memory is short */
     long fd = sys6(SYS_OPEN_AT, -100, (long)"/proc/self/oom_score_adj", 1 | 02000000, 0, 0, 0);

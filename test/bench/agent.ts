@@ -1,0 +1,84 @@
+/** Snapshots of the Python agent: stall against a bare fork, time, objects a second, memory, by way of taking them. */
+// node build/bench.mjs agent [--python PATH] [--objects 200000,1000000] [--modes clone,stopTheWorld,fork] [--runs 3]
+import { existsSync, rmSync, statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Client, Target, until, type Params } from '#test/integration/python-agent/agent-client.ts';
+import { supportedInterpreters } from '#test/integration/python-agent/interpreters.ts';
+
+const { values } = parseArgs({
+  options: {
+    python: { type: 'string' },
+    objects: { type: 'string', default: '200000,1000000' },
+    modes: { type: 'string', default: 'clone,stopTheWorld,fork' },
+    runs: { type: 'string', default: '3' },
+  },
+});
+const minor = values.python ? undefined : supportedInterpreters().found.find((one) => one.minor === '3.11') ?? supportedInterpreters().found.at(-1);
+const python = values.python ?? minor?.path;
+if (!python || !existsSync(python)) throw new Error(`no Python; looked in ${homedir()}/.pyenv and PATH, or use --python`);
+const runs = Number(values.runs);
+
+const median = (list: number[]): number => list.sort((a, b) => a - b)[list.length >> 1] ?? NaN;
+
+/** Sends a command; the numbers of its answer. */
+async function ask(target: Target, command: string): Promise<number[]> {
+  const before = target.stdout.length;
+  target.tell(command);
+  const line = await until(command, () => /^(\w+) ([\d. ]+);/m.exec(target.stdout.slice(before)) ?? undefined);
+  return (line[2] as string).split(' ').map(Number);
+}
+
+const rows: string[][] = [['objects', 'resident MB', 'mode', 'nodes', 'copy ms', 'fork() ms', 'ratio', 'stall ms', 'with fork() ms', 'walk ms', 'total ms', 'objects/s', 'file MB', 'copy B/object', 'target grew MB', 'blocks']];
+for (const count of values.objects.split(',').map(Number)) {
+  const target = new Target(python, [join(import.meta.dirname, 'agent-target.py'), String(count)]);
+  const client = await Client.open((await target.meet()).webSocketUrl);
+  try {
+    await until('a built heap', () => target.stdout.includes('ready'), 120_000);
+    const { version } = await client.call('Python.getInfo');
+    if (rows.length === 1) process.stdout.write(`CPython ${String(version)}, median of ${runs}\n`);
+    for (const mode of values.modes.split(',')) {
+      const stalls: number[] = [], pauses: number[] = [], calls: number[] = [], bare: number[] = [], walks: number[] = [], totals: number[] = [], ratios: number[] = [], grew: number[] = [], blocks: number[] = [];
+      let last: Params = {};
+      let resident = 0;
+      let fileBytes = 0;
+      for (let run = -1; run < runs; run++) {
+        const file = join(target.folder, `bench-${mode}.heapsnapshot`);
+        rmSync(file, { force: true });
+        const [residentBefore, blocksBefore] = (await ask(target, 'reset')) as [number, number];
+        const started = performance.now();
+        last = await client.call('Python.writeHeapSnapshot', { path: file, mode, reportProgress: false });
+        const total = performance.now() - started;
+        const [stall, residentAfter, blocksAfter] = (await ask(target, 'report')) as [number, number, number];
+        const [forkStall, forkCall] = (await ask(target, `fork ${(total / 1000).toFixed(3)}`)) as [number, number];
+        fileBytes = statSync(file).size;
+        resident = residentAfter;
+        if (run < 0) continue; // the first one loads and checks the walker
+        stalls.push(stall);
+        bare.push(forkStall);
+        calls.push(forkCall);
+        const pause = Number(last['pauseMs'] ?? NaN);
+        pauses.push(pause);
+        ratios.push(pause / forkCall);
+        totals.push(total);
+        walks.push(Number(last['walkMs'] ?? NaN));
+        grew.push((residentAfter - residentBefore) / 1e6);
+        blocks.push(blocksAfter - blocksBefore);
+      }
+      const nodes = Number(last['nodes']);
+      const mid = median(totals);
+      rows.push([
+        String(count), (resident / 1e6).toFixed(0), String(last['mode']), String(nodes), median(pauses).toFixed(1), median(calls).toFixed(1), median(ratios).toFixed(2), median(stalls).toFixed(1), median(bare).toFixed(1),
+        median(walks).toFixed(0), mid.toFixed(0), ((nodes / mid) * 1000).toExponential(2), (fileBytes / 1e6).toFixed(0),
+        last['copyBytes'] ? (Number(last['copyBytes']) / nodes).toFixed(0) : '-', median(grew).toFixed(1), String(median(blocks)),
+      ]);
+    }
+  } finally {
+    client.close();
+    target.tell('quit');
+    await target.dispose();
+  }
+}
+const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => (row[column] as string).length))) ?? [];
+for (const row of rows) process.stdout.write(row.map((cell, column) => cell.padStart(widths[column] as number)).join('  ') + '\n');
