@@ -35,7 +35,7 @@ describe.skipIf(chromium.missing !== null)(suiteOn(chromium, 'pictures'), () => 
     rmSync(dir, { recursive: true, force: true });
   });
 
-  const settle = (ms = 900) => new Promise((resolve) => setTimeout(resolve, ms));
+  const settle = (ms = 900) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
   /** The same view in both themes; an address brings back everything that is not a selection. */
   async function picture(name: string, prepare: () => Promise<void> = () => Promise.resolve()): Promise<void> {
