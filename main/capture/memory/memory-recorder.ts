@@ -17,12 +17,12 @@ export interface MemoryRecorderOptions {
 }
 
 const EVERY_MS = 5_000;
-/** A reading may take a five-hundredth of the time at most. */
-const SPARING = 500;
+/** A reading may take a hundredth of the time at most. */
+const SPARING = 100;
 
 /** Returns how to stop it. */
 export function startMemoryRecorder({ pid, readGcState, mayAsk, onReading }: MemoryRecorderOptions): () => void {
-  let timer: NodeJS.Timeout | undefined;
+  let segmentTimer: NodeJS.Timeout | undefined;
   let settings: GcSettings | null = null;
   let stopped = false;
 
@@ -45,16 +45,18 @@ export function startMemoryRecorder({ pid, readGcState, mayAsk, onReading }: Mem
     settings = found;
   }
 
-  async function tick(): Promise<void> {
+  function tick(): void {
     const tookMs = recordSegments();
-    await recordSettings();
-    if (!stopped) timer = setTimeout(() => void tick(), Math.max(EVERY_MS, tookMs * SPARING));
+    segmentTimer = setTimeout(tick, Math.max(EVERY_MS, tookMs * SPARING));
   }
 
-  void tick();
+  tick();
+  void recordSettings();
+  const settingsTimer = setInterval(() => void recordSettings(), EVERY_MS);
   return () => {
     stopped = true;
-    clearTimeout(timer);
+    clearTimeout(segmentTimer);
+    clearInterval(settingsTimer);
   };
 }
 

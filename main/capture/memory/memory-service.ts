@@ -16,7 +16,7 @@ import { readLimits } from './limits.ts';
 import { glibcFigures, otherAllocators, parseMallocInfo, parsePythonMimalloc, readMallinfo } from './malloc-figures.ts';
 import { createPools, type Pools } from './pools.ts';
 import { parsePymallocText } from './pymalloc-totals.ts';
-import { explainRss, nativeFromMallinfo, type NativeFigures } from './rss.ts';
+import { explainRss, nativeFromGlibc, type NativeFigures } from './rss.ts';
 import { pageOfMappings, readSegments, type SegmentReading } from './segments.ts';
 import { readV8Report } from './v8-report.ts';
 import { pythonMallocValues, recogniseAllocators } from './which-allocator.ts';
@@ -269,16 +269,16 @@ function nativeFigures(statistics: unknown): NativeFigures | null {
   const allocated = figure('jemalloc', 'stats.allocated') ?? figure('tcmalloc', 'generic.current_allocated_bytes');
   const resident = figure('jemalloc', 'stats.resident') ?? figure('tcmalloc', 'generic.heap_size');
   if (allocated !== undefined && resident !== undefined) {
-    return { source: figure('jemalloc', 'stats.allocated') === undefined ? 'MallocExtension' : 'mallctl', usedBytes: allocated, freeBytes: Math.max(0, resident - allocated) };
+    return { source: figure('jemalloc', 'stats.allocated') === undefined ? 'MallocExtension' : 'mallctl', heap: { usedBytes: 0, freeBytes: 0 }, mapped: { usedBytes: allocated, freeBytes: Math.max(0, resident - allocated) } };
   }
   const mallinfo = readMallinfo(asRecord(statistics)['mallinfo2']);
-  return mallinfo && other.length === 0 ? nativeFromMallinfo(mallinfo) : null;
+  return mallinfo && other.length === 0 ? nativeFromGlibc(mallinfo, parseMallocInfo(stringField(statistics, 'mallocInfo', 300_000) ?? '')) : null;
 }
 
 /** What malloc holds of the system's memory; null where it does not tell. */
 function allocatorBytes(statistics: unknown): number | null {
   const native = nativeFigures(statistics);
-  return native && native.usedBytes + native.freeBytes;
+  return native && [native.heap, native.mapped].reduce((sum, { usedBytes, freeBytes }) => sum + usedBytes + freeBytes, 0);
 }
 
 function segmentHistory(readings: readonly { at: number; body: unknown }[]): SegmentHistory {

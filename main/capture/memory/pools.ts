@@ -30,14 +30,15 @@ export interface Pools {
 
 const KEPT_READINGS = 2;
 
-export function createPools(session: CdpSession, pid: number): Pools {
+/** `mayReadOutside` false: as on a system that lets nobody read another process. */
+export function createPools(session: CdpSession, pid: number, mayReadOutside = true): Pools {
   const readings = new Map<number, ArenaMap>();
   let lastId = 0;
   let base: number | null = null;
   let outside: MemoryReader | null | undefined;
 
   function reader(): MemoryReader {
-    outside ??= openOutsideReader(pid);
+    if (outside === undefined) outside = mayReadOutside ? openOutsideReader(pid) : null;
     return outside ?? agentReader(session);
   }
 

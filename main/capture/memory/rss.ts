@@ -20,8 +20,10 @@ export interface ArenaResidency {
 export interface NativeFigures {
   /** `mallinfo2`, `mallctl` */
   source: string;
-  usedBytes: number;
-  freeBytes: number;
+  /** In the [heap] segment; only the C library uses it. */
+  heap: { usedBytes: number; freeBytes: number };
+  /** In mappings of its own: large blocks, arenas of threads, everything of other allocators. */
+  mapped: { usedBytes: number; freeBytes: number };
 }
 
 export interface RssInput {
@@ -36,8 +38,17 @@ export interface RssInput {
   objectsInMalloc: boolean;
 }
 
-export function nativeFromMallinfo(info: Mallinfo): NativeFigures {
-  return { source: 'mallinfo2', usedBytes: info.usedBytes + info.mmappedBytes, freeBytes: info.freeBytes };
+/** The first arena of glibc lies in the heap, those of threads and large blocks in mappings. */
+export function nativeFromGlibc(info: Mallinfo, arenas: readonly { systemBytes: number; freeBytes: number; fastBytes: number }[]): NativeFigures {
+  const [main, ...threads] = arenas;
+  const sum = (pick: (arena: (typeof arenas)[number]) => number) => threads.reduce((total, arena) => total + pick(arena), 0);
+  const freeOf = ({ freeBytes, fastBytes }: (typeof arenas)[number]) => freeBytes + fastBytes;
+  const heap = main ? { usedBytes: main.systemBytes - freeOf(main), freeBytes: freeOf(main) } : { usedBytes: info.usedBytes, freeBytes: info.freeBytes };
+  return {
+    source: main ? 'malloc_info and mallinfo2' : 'mallinfo2',
+    heap,
+    mapped: { usedBytes: info.mmappedBytes + sum((arena) => arena.systemBytes - freeOf(arena)), freeBytes: sum(freeOf) },
+  };
 }
 
 type Group = RssPart['group'];
@@ -45,30 +56,35 @@ type Group = RssPart['group'];
 export function explainRss(input: RssInput): { rssBytes: number; parts: RssPart[] } {
   const parts: RssPart[] = [];
   const resident = (...kinds: SegmentKind[]) => kinds.reduce((sum, kind) => sum + (input.segments.get(kind) ?? 0), 0);
-  /** Memory without a file that programs ask for: what the allocators share among themselves. */
-  let left = resident('heap', 'anonymous');
+  // Memory without a file that programs ask for: what the allocators share among themselves.
+  const left = { heap: resident('heap'), mapped: resident('anonymous') };
 
-  function take(id: string, group: Group, label: string, bytes: number, source: string, explanation: string, estimated = false): void {
-    const taken = Math.max(0, Math.min(bytes, left));
-    left -= taken;
+  function take(id: string, group: Group, label: string, bytes: { heap?: number; mapped?: number }, source: string, explanation: string, estimated = false): void {
+    let taken = 0;
+    for (const place of ['mapped', 'heap'] as const) {
+      const part = Math.max(0, Math.min(bytes[place] ?? 0, left[place]));
+      left[place] -= part;
+      taken += part;
+    }
     if (taken > 0) parts.push({ id, label, bytes: taken, group, source, explanation, estimated });
   }
 
   if (input.arenas) takeArenas(input.arenas, take);
-  if (input.v8) takeV8(input.v8, take);
+  if (input.v8) takeV8(input.v8, left, take);
   else if (input.jsHeap) {
     const { usedBytes, totalBytes } = input.jsHeap;
-    take('js-heap-used', 'objects', 'JavaScript heap, in use', usedBytes, 'Runtime.getHeapUsage', 'What V8 has handed out, garbage that was not collected yet included.', true);
-    take('js-heap-free', 'allocator-free', 'JavaScript heap, free', totalBytes - usedBytes, 'Runtime.getHeapUsage', 'Committed by V8 and not in use.', true);
+    take('js-heap-used', 'objects', 'JavaScript heap, in use', { mapped: usedBytes }, 'Runtime.getHeapUsage', 'What V8 has handed out, garbage that was not collected yet included.', true);
+    take('js-heap-free', 'allocator-free', 'JavaScript heap, free', { mapped: totalBytes - usedBytes }, 'Runtime.getHeapUsage', 'Committed by V8 and not in use.', true);
   }
   if (input.native) {
-    const { source, usedBytes, freeBytes } = input.native;
-    // First what is certain to be no more than it says: kept blocks; then the blocks in use, of which some pages may never have been touched.
-    take('malloc-free', 'allocator-free', 'malloc, free', freeBytes, source, 'Blocks that were given back to malloc and not to the system.', true);
-    if (input.objectsInMalloc) take('malloc-used', 'objects', 'malloc, in use', usedBytes, source, 'All objects and their buffers: this interpreter runs without an allocator of its own.', true);
-    else take('malloc-used', 'native', 'malloc, used elsewhere', usedBytes, source, 'Blocks above 512 bytes, buffers of extensions (numpy, bytes, lists and dicts of some size) and of the interpreter itself.', true);
+    const { source, heap, mapped } = input.native;
+    const used = { heap: heap.usedBytes, mapped: mapped.usedBytes };
+    // Blocks in use first: free ones are what malloc could return, and so the likelier not to be in memory.
+    if (input.objectsInMalloc) take('malloc-used', 'objects', 'malloc, in use', used, source, 'All objects and their buffers: this interpreter runs without an allocator of its own.', true);
+    else take('malloc-used', 'native', 'malloc, used elsewhere', used, source, 'Blocks above 512 bytes, buffers of extensions (numpy, bytes, lists and dicts of some size) and of the interpreter itself.', true);
+    take('malloc-free', 'allocator-free', 'malloc, free', { heap: heap.freeBytes, mapped: mapped.freeBytes }, source, 'Blocks that were given back to malloc and not to the system.', true);
   } else if (input.v8 || input.jsHeap) {
-    take('c-heap', 'native', 'C heap', resident('heap'), 'smaps', 'The [heap] segment: what Node.js, its libraries and native modules obtained from malloc.', true);
+    take('c-heap', 'native', 'C heap', { heap: left.heap }, 'smaps', 'The [heap] segment: what the runtime, its libraries and native modules obtained from malloc.', true);
   }
 
   const add = (id: string, group: Group, label: string, bytes: number, explanation: string) => {
@@ -84,7 +100,7 @@ export function explainRss(input: RssInput): { rssBytes: number; parts: RssPart[
   parts.push({
     id: 'unexplained',
     label: 'Unexplained',
-    bytes: left,
+    bytes: left.heap + left.mapped,
     group: 'unexplained',
     source: 'smaps',
     explanation: 'Memory without a file that no allocator we can ask accounts for: other allocators, memory that libraries map themselves, thread arenas.',
@@ -93,24 +109,27 @@ export function explainRss(input: RssInput): { rssBytes: number; parts: RssPart[
   return { rssBytes: parts.reduce((sum, { bytes }) => sum + bytes, 0), parts };
 }
 
-type Take = (id: string, group: Group, label: string, bytes: number, source: string, explanation: string, estimated?: boolean) => void;
+type Take = (id: string, group: Group, label: string, bytes: { heap?: number; mapped?: number }, source: string, explanation: string, estimated?: boolean) => void;
 
 function takeArenas({ totals, residentBytes, usedPoolBytes, isCounted }: ArenaResidency, take: Take): void {
   const source = isCounted ? 'pool headers and pagemap' : 'pool headers';
   const overhead = totals.poolHeaderBytes + totals.quantizationBytes;
   const live = Math.min(totals.usedBytes, usedPoolBytes);
   const headers = Math.min(overhead, usedPoolBytes - live);
-  take('live-blocks', 'objects', 'Live objects in pools', live, source, 'Blocks of pymalloc that hold an object or a part of one.', !isCounted);
-  take('free-blocks', 'allocator-free', 'Free blocks in pools', usedPoolBytes - live - headers, source, 'Free, but in a pool that a live block keeps: only blocks of the same size can use them.', !isCounted);
-  take('pool-overhead', 'allocator-free', 'Pool headers and ends', headers, source, 'What pymalloc needs for itself in every pool.', !isCounted);
-  take('free-pools', 'allocator-free', 'Free pools', residentBytes - usedPoolBytes, source, 'Empty pools in arenas that other pools keep from being returned to the system.', !isCounted);
+  const free = usedPoolBytes - live - headers;
+  take('live-blocks', 'objects', 'Live objects in pools', { mapped: live }, source, 'Blocks of pymalloc that hold an object or a part of one.', !isCounted);
+  take('free-blocks', 'allocator-free', 'Free blocks in pools', { mapped: free }, source, 'Free, but in a pool that a live block keeps: only blocks of the same size can use them.', !isCounted);
+  take('pool-overhead', 'allocator-free', 'Pool headers and ends', { mapped: headers }, source, 'What pymalloc needs for itself in every pool.', !isCounted);
+  take('free-pools', 'allocator-free', 'Free pools', { mapped: residentBytes - usedPoolBytes }, source, 'Empty pools in arenas that other pools keep from being returned to the system.', !isCounted);
 }
 
-function takeV8(v8: V8Report, take: Take): void {
+function takeV8(v8: V8Report, left: { heap: number; mapped: number }, take: Take): void {
   const physical = v8.spaces.reduce((sum, space) => sum + space.physicalBytes, 0);
   const used = v8.spaces.reduce((sum, space) => sum + Math.min(space.usedBytes, space.physicalBytes), 0);
-  take('v8-used', 'objects', 'V8 heap, in use', used, 'v8.getHeapSpaceStatistics', 'JavaScript objects, garbage that was not collected yet included.');
-  take('v8-free', 'allocator-free', 'V8 heap, free', physical - used, 'v8.getHeapSpaceStatistics', 'In memory and not in use: room for new objects, holes between old ones.');
-  take('external', 'native', 'External memory and array buffers', v8.externalBytes ?? 0, 'process.memoryUsage', 'Buffers and what objects hold outside of the heap.', true);
-  take('v8-malloc', 'native', "V8's own memory", v8.mallocedBytes ?? 0, 'v8.getHeapStatistics', 'What the compiler and the parser obtained from malloc.', true);
+  take('v8-used', 'objects', 'V8 heap, in use', { mapped: used }, 'v8.getHeapSpaceStatistics', 'JavaScript objects, garbage that was not collected yet included.');
+  take('v8-free', 'allocator-free', 'V8 heap, free', { mapped: physical - used }, 'v8.getHeapSpaceStatistics', 'In memory and not in use: room for new objects, holes between old ones.');
+  // Large buffers are mappings, small ones lie in the heap: nobody tells which.
+  const either = (bytes: number) => ({ mapped: bytes, heap: Math.max(0, bytes - left.mapped) });
+  take('external', 'native', 'External memory and array buffers', either(v8.externalBytes ?? 0), 'process.memoryUsage', 'Buffers and what objects hold outside of the heap.', true);
+  take('v8-malloc', 'native', "V8's own memory", either(v8.mallocedBytes ?? 0), 'v8.getHeapStatistics', 'What the compiler and the parser obtained from malloc.', true);
 }

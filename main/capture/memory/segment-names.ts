@@ -18,20 +18,23 @@ export interface ThreadStack {
   stackPointer: number | null;
 }
 
-/** Between a library's data and what else may follow: anything larger is not its uninitialised data alone. */
-const MAX_LIBRARY_BSS_BYTES = 8 * 1024 * 1024;
+/** How much uninitialised data a mapped file asks for; null when nobody can tell. */
+export type BssBytes = (path: string, inode: string) => number | null;
+
+/** Where it cannot be told: anything larger is likelier to be memory that happens to lie behind the file. */
+const LIKELY_BSS_BYTES = 512 * 1024;
 /** glibc: one page; musl: two; programs may ask for more. */
 const MAX_GUARD_BYTES = 256 * 1024;
 /** Default of `ulimit -s`, which both C libraries round to for threads; a thread may ask for another size. */
 const USUAL_STACK_BYTES = 8 * 1024 * 1024;
 
 /** `executable`: target of /proc/PID/exe, null if we may not ask. Mappings in address order. */
-export function placeMappings(mappings: readonly Mapping[], executable: string | null, threads: readonly ThreadStack[], pid: number): PlacedMapping[] {
+export function placeMappings(mappings: readonly Mapping[], executable: string | null, threads: readonly ThreadStack[], pid: number, bssBytes: BssBytes = () => null): PlacedMapping[] {
   const code = new Set(mappings.filter(({ permissions, inode }) => permissions[2] === 'x' && inode !== '0').map(({ name }) => withoutDeleted(name)));
   const placed: PlacedMapping[] = [];
   for (const mapping of mappings) {
     const before = placed.at(-1);
-    placed.push({ ...mapping, ...place(mapping, before, executable, code) });
+    placed.push({ ...mapping, ...place(mapping, before, executable, code, bssBytes) });
   }
   placeThreadStacks(placed, threads.filter(({ tid }) => tid !== pid));
   return placed;
@@ -39,16 +42,18 @@ export function placeMappings(mappings: readonly Mapping[], executable: string |
 
 type Place = Pick<PlacedMapping, 'segment' | 'label'>;
 
-function place(mapping: Mapping, before: PlacedMapping | undefined, executable: string | null, code: ReadonlySet<string>): Place {
+function place(mapping: Mapping, before: PlacedMapping | undefined, executable: string | null, code: ReadonlySet<string>, bssBytes: BssBytes): Place {
   const { name, permissions, inode } = mapping;
   if (name.startsWith('[')) return placeSpecial(mapping);
   if (inode !== '0' || name.startsWith('/')) return placeFile(mapping, executable, code);
   if (permissions.startsWith('---')) return { segment: 'reserved', label: '' };
   if (permissions[3] === 's') return { segment: 'shared-memory', label: name };
-  const follows = before !== undefined && before.end === mapping.start && permissions.startsWith('rw');
-  if (follows && before.segment === 'initialised-data') return { segment: 'uninitialised-data', label: `${before.label} (.bss)` };
-  const isLibraryData = follows && before.segment === 'shared-libraries' && before.permissions.startsWith('rw') && before.inode !== '0';
-  if (isLibraryData && mapping.virtualBytes <= MAX_LIBRARY_BSS_BYTES) return { segment: 'shared-libraries', label: `${before.name} (.bss)` };
+  if (before?.end === mapping.start && permissions.startsWith('rw') && before.permissions.startsWith('rw') && before.inode !== '0') {
+    // The kernel joins it with other memory of the same kind that lies next to it: then it is counted with that.
+    const isBss = mapping.virtualBytes <= (bssBytes(before.name, before.inode) ?? LIKELY_BSS_BYTES);
+    if (isBss && before.segment === 'initialised-data') return { segment: 'uninitialised-data', label: `${before.name} (.bss)` };
+    if (isBss && before.segment === 'shared-libraries') return { segment: 'shared-libraries', label: `${before.name} (.bss)` };
+  }
   return { segment: 'anonymous', label: name };
 }
 

@@ -3,6 +3,7 @@ import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import type { Page } from '#shared/model/heap.ts';
 import type { MAPPING_COLUMNS, MappingRow, SegmentKind, SegmentList } from '#shared/model/memory.ts';
 import { HeaphouseError } from '#shared/rpc/errors.ts';
+import { bssBytesOf } from './elf-bss.ts';
 import { placeMappings, sumSegments, type PlacedMapping, type ThreadStack } from './segment-names.ts';
 import { addAmounts, noAmounts, parseRollup, parseSmaps } from './smaps.ts';
 
@@ -41,7 +42,7 @@ export function readMappings(pid: number): { placed: PlacedMapping[]; threads: n
   const threads = readThreads(pid);
   const parsed = parseSmaps(readProc(pid, 'smaps', false) ?? '');
   if (parsed.length === 0) throw new HeaphouseError('target-gone', 'The process has ended.');
-  return { placed: placeMappings(parsed, readExecutable(pid), threads ?? [], pid), threads: threads?.length ?? null };
+  return { placed: placeMappings(parsed, readExecutable(pid), threads ?? [], pid, (path, inode) => bssBytesOf(pid, path, inode)), threads: threads?.length ?? null };
 }
 
 /** Text of a file of /proc/PID. Null when optional and absent. */
