@@ -13,6 +13,7 @@ import type { Interpreter, ProcessInfo } from '#shared/model/target.ts';
 import { createChannelPair, type Channel } from '#shared/rpc/channel.ts';
 import { HeaphouseError } from '#shared/rpc/errors.ts';
 import { createRpcServer } from '#shared/rpc/server.ts';
+import { provideFakeExplore } from './fake-explore.ts';
 
 export const T0 = Date.UTC(2026, 0, 5, 12, 0, 0);
 /** A name that would do harm if it were ever read as markup, or turn the line around. */
@@ -366,6 +367,8 @@ export function createFakeWorkbench(initial: { sessions?: SessionInfo[]; process
     },
     events: {},
   });
+
+  provideFakeExplore(server, { enter, node: fakeNode, hostileName: HOSTILE_NAME, classNames: CLASS_NAMES });
 
   return {
     async open() {

@@ -81,6 +81,8 @@ export interface CompareColumnsContext {
   sideOf(classIndex: number): ComparisonSide;
   /** The largest growth in the comparison, for the bars. */
   largestDeltaBytes: number;
+  /** The whole heap of the compared snapshot, for the bars of what is retained. */
+  comparedBytes: number;
 }
 
 export function compareColumns(context: CompareColumnsContext): Column<CompareRow>[] {
@@ -166,9 +168,27 @@ export function compareColumns(context: CompareColumnsContext): Column<CompareRo
     };
   }
 
+  const newRetained: Column<CompareRow> = {
+    id: 'new.retainedBytes',
+    label: 'New retained',
+    hint: 'What goes when the new objects of the class go',
+    widthPx: 106,
+    align: 'end',
+    sortable: true,
+    cell: (row) => {
+      const value = row.type === 'class' ? row.row.new.retainedBytes : row.side === 'new' ? nodeOfCompareRow(row)?.retainedBytes : null;
+      if (value === null || value === undefined) return null;
+      if (value === 0) return textCell('0 B', { tone: 'muted' });
+      const isClass = row.type === 'class';
+      return { parts: [{ text: isClass ? formatBytesDelta(value) : formatBytes(value), tone: isClass ? 'grow' : 'muted' }], title: formatBytesExact(value), fraction: isClass ? value / context.comparedBytes : null };
+    },
+    copy: (row) => String((row.type === 'class' ? row.row.new.retainedBytes : nodeOfCompareRow(row)?.retainedBytes) ?? ''),
+  };
+
   return [
     { id: 'name', label: 'Class', widthPx: 380, sortable: true, firstOrder: 'ascending', cell: nameCell },
     clickable('new', 'Objects that only the compared snapshot has; click a number to see them'),
+    newRetained,
     clickable('dead', 'Objects that only the base snapshot has; click a number to see them'),
     clickable('survived', 'Objects in both; click a number to see them'),
     objects('delta', 'Δ objects', 'Compared minus base', 84),
