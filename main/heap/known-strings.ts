@@ -40,12 +40,22 @@ const MAX_NAME_BYTES = 16_384;
 
 const QUOTE = 0x22;
 
+/** The texts that are looked for in a file with these kinds of nodes. */
+export function knownTexts(nodeKinds: readonly string[]): string[] {
+  return [...new Set([...KNOWN_TEXTS, ...nodeKinds.map((kind) => `(${kind})`)])];
+}
+
+/** Index by text, as found before. */
+export function knownStrings(found: ReadonlyMap<string, number>, weakMaps: WeakMapNames): KnownStrings {
+  return { indexOf: (text) => found.get(text) ?? -1, weakMaps };
+}
+
 export async function scanStringTable(
   table: StringTable,
   nodeKinds: readonly string[],
   run?: RunOptions,
 ): Promise<KnownStrings> {
-  const texts = [...new Set([...KNOWN_TEXTS, ...nodeKinds.map((kind) => `(${kind})`)])];
+  const texts = knownTexts(nodeKinds);
   const wanted = texts.map((text) => new TextEncoder().encode(text));
   const found = new Map<string, number>();
   const byFirstByte: (number[] | null)[] = new Array<number[] | null>(256).fill(null);
@@ -90,14 +100,11 @@ export async function scanStringTable(
       }
     }
   });
-  return {
-    indexOf: (text) => found.get(text) ?? -1,
-    weakMaps: {
-      string: Uint32Array.from(strings),
-      pair: Uint32Array.from(pairs),
-      tableId: Float64Array.from(tableIds),
-    },
-  };
+  return knownStrings(found, {
+    string: Uint32Array.from(strings),
+    pair: Uint32Array.from(pairs),
+    tableId: Float64Array.from(tableIds),
+  });
 }
 
 function equals(table: StringTable, index: number, bytes: Uint8Array): boolean {

@@ -13,6 +13,8 @@ export const SESSION_FILE = 'session.json';
 export const RECORDING_FILE = 'recording.db';
 export const OUTPUT_FILE = 'output.log';
 export const EXPORTS_DIR = 'exports';
+/** Indexes of the session's snapshots: a cache, may be deleted at any time. */
+export const INDEX_DIR = 'index';
 export const SESSION_VERSION = 1;
 const MAX_SESSION_FILE_BYTES = 16 * 1024 * 1024;
 

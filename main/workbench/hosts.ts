@@ -11,7 +11,7 @@ import { createRpcClient, type RpcClient } from '#shared/rpc/client.ts';
 import { HeaphouseError } from '#shared/rpc/errors.ts';
 import { analysisContract } from '#main/hosts/analysis-contract.ts';
 import { captureContract } from '#main/hosts/capture-contract.ts';
-import { EXPORTS_DIR, RECORDING_FILE } from '#main/storage/session-file.ts';
+import { EXPORTS_DIR, INDEX_DIR, RECORDING_FILE } from '#main/storage/session-file.ts';
 import type { HostExit, HostKind, HostProcess, StartHost } from './host-process.ts';
 
 export interface RunningHost {
@@ -126,7 +126,7 @@ export function createHosts(startHost: StartHost, log: (line: string) => void): 
       if (!host) {
         const exportsDir = session.dir ? join(session.dir, EXPORTS_DIR) : join(tmpdir(), `heaphouse-${globalThis.process.pid}`, session.id);
         host = start('analysis', session.id, session.title).then(async (started) => {
-          await started.client.service(analysisContract).configure({ exportsDir, sessionTitle: session.title });
+          await started.client.service(analysisContract).configure({ exportsDir, indexDir: session.dir ? join(session.dir, INDEX_DIR) : null, sessionTitle: session.title });
           await registerAll(started.client, session);
           return started;
         });

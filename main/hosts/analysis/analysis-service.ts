@@ -42,10 +42,11 @@ interface Context {
 }
 
 export function createAnalysisService({ heapBudgetBytes = defaultHeapBudgetBytes() }: AnalysisServiceOptions = {}): AnalysisService {
-  const heaps = createHeapStore({ budgetBytes: heapBudgetBytes, onDropped: (id) => comparisons.forget(id) });
+  const heaps = createHeapStore({ budgetBytes: heapBudgetBytes, onDropped: (id) => comparisons.forget(id), indexDir: () => indexDir });
   const comparisons = createComparisonStore(heaps);
   const totalsOf = new WeakMap<Comparison, Promise<{ totals: Amounts; classes: number }>>();
   let exportsDir: string | null = null;
+  let indexDir: string | null = null;
   let sessionTitle = '';
 
   const quiet = ({ signal }: Context) => ({ signal });
@@ -89,6 +90,7 @@ export function createAnalysisService({ heapBudgetBytes = defaultHeapBudgetBytes
       methods: {
         configure(params) {
           exportsDir = params.exportsDir;
+          indexDir = params.indexDir;
           sessionTitle = params.sessionTitle;
           return null;
         },

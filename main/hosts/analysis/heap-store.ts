@@ -4,6 +4,7 @@
  */
 import { analyseHeap } from '#main/heap/analyse.ts';
 import type { Heap } from '#main/heap/heap.ts';
+import { readIndex, writeIndex } from '#main/heap/index-file.ts';
 import { openHeap } from '#main/heap/open.ts';
 import type { HeapProgress } from '#shared/model/heap.ts';
 import { HeaphouseError } from '#shared/rpc/errors.ts';
@@ -42,15 +43,32 @@ export interface HeapStore {
   openBytes(): number;
 }
 
-export function createHeapStore(options: { budgetBytes: number; onDropped?: (snapshotId: string) => void }): HeapStore {
+export interface HeapStoreOptions {
+  budgetBytes: number;
+  onDropped?: (snapshotId: string) => void;
+  /** Folder for indexes of analysed snapshots, which then open at once the next time; null: none. Asked each time. */
+  indexDir?: () => string | null;
+}
+
+export function createHeapStore(options: HeapStoreOptions): HeapStore {
   const entries = new Map<string, Entry>();
   let clock = 0;
+  let indexing: Promise<void> = Promise.resolve();
 
   function createEntry(file: SnapshotFile): Entry {
-    const opening = createSharedTask<Heap, HeapProgress>((run) => openHeap(file.path, run));
+    let indexed = false;
+    const opening = createSharedTask<Heap, HeapProgress>(async (run) => {
+      const folder = options.indexDir?.() ?? null;
+      const heap = folder === null ? null : await readIndex(file.path, { folder }, run);
+      indexed = heap !== null;
+      return heap ?? openHeap(file.path, run);
+    });
     const analysing = createSharedTask<Heap, HeapProgress>(async (run) => {
       const heap = await opening.join(run);
       await analyseHeap(heap, run);
+      const folder = options.indexDir?.() ?? null;
+      // Beside everything else and one at a time; nobody waits for it, and without it the file is read again.
+      if (folder !== null && !indexed) indexing = indexing.then(() => writeIndex(heap, { folder })).then(() => undefined);
       return heap;
     });
     return { file, opening, analysing, uses: 0, usedAt: 0 };
