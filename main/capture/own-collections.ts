@@ -22,6 +22,11 @@ export function createOwnCollections(now: () => number = Date.now): OwnCollectio
         span.to = now();
       };
     },
-    isOurs: ({ at, details }) => details?.trigger === 'heaphouse' || (details?.trigger === 'explicit' && spans.some(({ from, to }) => at >= from - SLACK_MS && at <= to + SLACK_MS)),
+    isOurs({ at, generation, details }) {
+      if (details?.trigger === 'heaphouse') return true;
+      // CPython's collections say themselves who asked; V8's say so only for `gc()`, not for a debugger's request.
+      if (details?.counts || generation < 2) return false;
+      return spans.some(({ from, to }) => at >= from - SLACK_MS && at <= to + SLACK_MS);
+    },
   };
 }

@@ -9,8 +9,8 @@ const MIB = 1024 * 1024;
 const PROGRAM = `
 const kept = Array.from({ length: 200000 }, (_, i) => ({ i, text: 'x' + i }));
 const buffer = Buffer.alloc(48 * 1024 * 1024, 1);
-setInterval(() => { for (let i = 0; i < 20000; i++) [i, {}]; }, 5);
-setInterval(() => globalThis.gc && globalThis.gc(), 200);
+setInterval(() => { globalThis.recent = Array.from({ length: 20000 }, (_, i) => ({ i })); }, 5);
+setInterval(() => globalThis.gc && globalThis.gc(), 1000);
 process.on('SIGUSR2', () => process.stdout.write(JSON.stringify(process.memoryUsage()) + '\\n'));
 process.stdout.write('running\\n');
 `;
