@@ -1,4 +1,4 @@
-/** What the workbench tells the analysis host; the renderer reaches the same host only through the `heap` contract. */
+/** What the workbench tells the analysis host; the renderer reaches the same host only through the `heap` and `explore` contracts. */
 import * as v from 'valibot';
 import { path } from '#shared/contracts/common.ts';
 import { defineService, method } from '#shared/rpc/define-service.ts';

@@ -3,6 +3,7 @@
  * about them, writes exports, and ends when the workbench closes the channel. It opens no network and starts no process.
  */
 import process from 'node:process';
+import { exploreContract } from '#shared/contracts/explore.ts';
 import { heapContract } from '#shared/contracts/heap.ts';
 import { createRpcServer } from '#shared/rpc/server.ts';
 import { createAnalysisService } from './analysis/analysis-service.ts';
@@ -15,6 +16,7 @@ const service = createAnalysisService();
 const server = createRpcServer();
 server.provide(analysisContract, service.analysis);
 server.provide(heapContract, service.heap);
+server.provide(exploreContract, service.explore);
 // Nothing to undo: whatever is being read or written is given up, unfinished files are temporary by name.
 channel.onClose(() => process.exit(0));
 server.serve(channel);

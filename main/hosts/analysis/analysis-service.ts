@@ -1,4 +1,4 @@
-/** Answers the `heap` and `analysis` contracts. No process, no channel: analysis-host.ts adds those. */
+/** Answers the `heap`, `explore` and `analysis` contracts. No process, no channel: analysis-host.ts adds those. */
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,10 +16,12 @@ import { GENERATOR } from '#main/export/generator.ts';
 import { identityNote, pairWarning } from '#main/export/identity-note.ts';
 import type { Amounts } from '#main/export/report-model.ts';
 import { suggestedExportName, writeComparison } from '#main/export/write-comparison.ts';
+import type { exploreContract } from '#shared/contracts/explore.ts';
 import type { ComparisonSummary, heapContract } from '#shared/contracts/heap.ts';
 import type { HeapProgress, Page } from '#shared/model/heap.ts';
 import type { CallContext, ServiceHandlers } from '#shared/rpc/define-service.ts';
 import { createComparisonStore, type SnapshotPair } from './comparison-store.ts';
+import { createExploreService } from './explore-service.ts';
 import { fitPage, shorten } from './fit-page.ts';
 import { defaultHeapBudgetBytes } from './heap-memory.ts';
 import { createHeapStore } from './heap-store.ts';
@@ -27,6 +29,7 @@ import { createHeapStore } from './heap-store.ts';
 export interface AnalysisService {
   analysis: ServiceHandlers<typeof analysisContract>;
   heap: ServiceHandlers<typeof heapContract>;
+  explore: ServiceHandlers<typeof exploreContract>;
 }
 
 export interface AnalysisServiceOptions {
@@ -86,6 +89,7 @@ export function createAnalysisService({ heapBudgetBytes = defaultHeapBudgetBytes
   }
 
   return {
+    explore: createExploreService(heaps, comparisons),
     analysis: {
       methods: {
         configure(params) {
