@@ -30,7 +30,7 @@ async function ask(target: Target, command: string): Promise<number[]> {
   return (line[2] as string).split(' ').map(Number);
 }
 
-const rows: string[][] = [['objects', 'resident MB', 'mode', 'nodes', 'copy ms', 'fork() ms', 'ratio', 'stall ms', 'with fork() ms', 'walk ms', 'total ms', 'objects/s', 'file MB', 'copy B/object', 'target grew MB', 'blocks']];
+const rows: string[][] = [['objects', 'resident MB', 'mode', 'nodes', 'copy ms', 'fork() ms', 'ratio', 'stall ms', 'with fork() ms', 'walk ms', 'total ms', 'CPU ms', 'objects/s of CPU', 'file MB', 'copy B/object', 'target grew MB', 'blocks']];
 for (const count of values.objects.split(',').map(Number)) {
   const target = new Target(python, [join(import.meta.dirname, 'agent-target.py'), String(count)]);
   const client = await Client.open((await target.meet()).webSocketUrl);
@@ -39,7 +39,7 @@ for (const count of values.objects.split(',').map(Number)) {
     const { version } = await client.call('Python.getInfo');
     if (rows.length === 1) process.stdout.write(`CPython ${String(version)}, median of ${runs}\n`);
     for (const mode of values.modes.split(',')) {
-      const stalls: number[] = [], pauses: number[] = [], calls: number[] = [], bare: number[] = [], walks: number[] = [], totals: number[] = [], ratios: number[] = [], grew: number[] = [], blocks: number[] = [];
+      const cpu: number[] = [], stalls: number[] = [], pauses: number[] = [], calls: number[] = [], bare: number[] = [], walks: number[] = [], totals: number[] = [], ratios: number[] = [], grew: number[] = [], blocks: number[] = [];
       let last: Params = {};
       let resident = 0;
       let fileBytes = 0;
@@ -60,6 +60,7 @@ for (const count of values.objects.split(',').map(Number)) {
         calls.push(forkCall);
         const pause = Number(last['pauseMs'] ?? NaN);
         pauses.push(pause);
+        cpu.push(Number(last['copyCpuMs'] ?? NaN));
         ratios.push(pause / forkCall);
         totals.push(total);
         walks.push(Number(last['walkMs'] ?? NaN));
@@ -70,7 +71,7 @@ for (const count of values.objects.split(',').map(Number)) {
       const mid = median(totals);
       rows.push([
         String(count), (resident / 1e6).toFixed(0), String(last['mode']), String(nodes), median(pauses).toFixed(1), median(calls).toFixed(1), median(ratios).toFixed(2), median(stalls).toFixed(1), median(bare).toFixed(1),
-        median(walks).toFixed(0), mid.toFixed(0), ((nodes / mid) * 1000).toExponential(2), (fileBytes / 1e6).toFixed(0),
+        median(walks).toFixed(0), mid.toFixed(0), median(cpu).toFixed(0), ((nodes / (median(cpu) || mid)) * 1000).toExponential(2), (fileBytes / 1e6).toFixed(0),
         last['copyBytes'] ? (Number(last['copyBytes']) / nodes).toFixed(0) : '-', median(grew).toFixed(1), String(median(blocks)),
       ]);
     }

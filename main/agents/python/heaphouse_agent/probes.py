@@ -21,7 +21,7 @@ FIELDS = (
 
 # Where instances keep their values, relative to the object: 3.11 has two pointers in front of the
 # collector's header, 3.12 one for both, 3.13 a pointer there and the values behind the object.
-INLINE = {311: (-32, 0, -24), 312: (-24, 0, -24), 313: (0, 8, -24)}
+INLINE = {311: (-32, 0, -24), 312: (-24, 0, -24), 313: (-1, 8, -24)}
 
 
 ANY = object()  # an edge whose child must not be held by the check itself
@@ -60,7 +60,9 @@ def _generator(inside):
 
 def _frame(local_one):
     local_two = [local_one]
-    return sys._getframe(), local_two
+    in_cell = [local_two]
+    inner = lambda: in_cell  # noqa: E731
+    return sys._getframe(), local_two, inner
 
 
 def _place(words, value, what, start=2):
@@ -131,7 +133,7 @@ def calibrate(read):
     else:
         layout['generatorFrame'] = _place(words, generator.gi_frame, 'gi_frame')
 
-    frame, _ = _frame(value)
+    frame, _, _ = _frame(value)
     words = read(id(frame), basicsize(type(frame)))
     if VERSION >= 311:
         layout['frameInner'], layout['frameBack'] = 24, 16
@@ -142,8 +144,9 @@ def calibrate(read):
         words = read(id(frame), type(frame).__sizeof__(frame))
         start = 2
     layout['frameCode'] = _place(words, frame.f_code, 'f_code', start)
-    layout['frameGlobals'] = _place(words, frame.f_globals, 'f_globals', start)
-    layout['frameBuiltins'] = _place(words, frame.f_builtins, 'f_builtins', start)
+    if VERSION < 311:  # later frames only borrow them
+        layout['frameGlobals'] = _place(words, frame.f_globals, 'f_globals', start)
+        layout['frameBuiltins'] = _place(words, frame.f_builtins, 'f_builtins', start)
     layout['frameLocals'] = _place(words, value, 'the variables of a frame', start)
     del frame  # it refers to this very frame
     return layout
@@ -186,7 +189,7 @@ def known():
     code = function.__code__
     generator = _generator(one)
     next(generator)
-    frame, frame_local = _frame(one)
+    frame, frame_local, inner = _frame(one)
     module = Module('heaphouse_probe')
     module.content = one
 
@@ -223,13 +226,25 @@ def known():
           (INTERNAL, '__closure__', function.__closure__), (CONTEXT, 'captured', cell),
           (INTERNAL, '__defaults__', function.__defaults__),
           (INTERNAL, '__kwdefaults__', function.__kwdefaults__),
-          (INTERNAL, '__dict__', function.__dict__)]),
+          (INTERNAL, '__dict__', function.__dict__), (INTERNAL, '__doc__', function.__doc__),
+          (INTERNAL, '__module__', function.__module__),
+          (INTERNAL, '__annotations__', function.__annotations__),
+          (INTERNAL, '__name__', function.__name__),
+          (INTERNAL, '__name__', function.__qualname__)]
+         + ([(INTERNAL, '__builtins__', function.__builtins__)] if VERSION >= 310 else [])),
+        (inner, CLOSURE, '_frame.<locals>.<lambda>',
+         [(CONTEXT, 'in_cell', inner.__closure__[0])]),
         (code, CODE, 'probe (%s:%d)' % (code.co_filename[-120:], code.co_firstlineno),
          [(INTERNAL, 'co_consts', code.co_consts), (INTERNAL, 'co_names', code.co_names)]),
         (generator, OBJECT, 'generator', [(INTERNAL, 'gi_code', generator.gi_code)]
          + ([(CONTEXT, 'inside', one)] if VERSION >= 311 else
             [(INTERNAL, 'gi_frame', generator.gi_frame)])),
-        (frame, OBJECT, 'frame', [(CONTEXT, 'local_one', one), (CONTEXT, 'local_two', frame_local)]),
+        (frame, OBJECT, 'frame',
+         [(CONTEXT, 'local_one', one), (CONTEXT, 'local_two', frame_local),
+          (CONTEXT, 'in_cell', inner.__closure__[0]), (INTERNAL, 'f_back', ANY),
+          (INTERNAL, 'f_code', frame.f_code)]
+         + ([(INTERNAL, 'f_globals', frame.f_globals),
+             (INTERNAL, 'f_builtins', frame.f_builtins)] if VERSION < 311 else [])),
         (module, OBJECT, 'module heaphouse_probe',
          [(INTERNAL, '__dict__', module_dict(module)), (PROPERTY, 'content', one)]),
         (reference, OBJECT, 'weakref' if VERSION < 309 else class_name(type(reference)),

@@ -5,7 +5,7 @@ static struct { i64 layout; const char *name; u32 sid; } function_fields[] = {
     {L_F_DOC, "__doc__", 0}, {L_F_MODULE, "__module__", 0}, {L_F_DICT, "__dict__", 0},
     {L_F_ANNOTATIONS, "__annotations__", 0}, {L_F_NAME, "__name__", 0}, {L_F_QUALNAME, "__name__", 0}};
 #define FUNCTION_FIELDS (sizeof function_fields / sizeof *function_fields)
-static u32 sid_mro, sid_bases, sid_base, sid_self, sid_cell, sid_dtype, sid_gen[6], sid_frame[4];
+static u32 sid_mro, sid_bases, sid_base, sid_self, sid_cell, sid_dtype, sid_array_base, sid_gen[6], sid_frame[4];
 
 static int see(void *o, void *arg) {
     *(void **)column_add(arg, 8) = o;
@@ -169,7 +169,7 @@ static void array_edges(void *o) {
     char *data = PTR(o, 16);
     int dims = *(int *)((char *)o + 24);
     i64 *shape = PTR(o, 32), *strides = PTR(o, 40), at[64];
-    if (base) link(E_INTERNAL, sid_base, base);
+    if (base) link(E_INTERNAL, sid_array_base, base);
     link(E_INTERNAL, sid_dtype, dtype);
     if (((char *)dtype)[25] != 'O' || dims < 0 || dims > 64 || !data) return;
     for (int i = 0; i < dims; i++) {
@@ -327,6 +327,7 @@ static void frame_edges(void *o) {
     i64 fields[4] = {L_FRAME_CODE, L_FRAME_GLOBALS, L_FRAME_BUILTINS, L_FRAME_BACK};
     if (!inner || !seen_count) return;
     for (u32 i = 0; i < 4; i++) {
+        if (L[fields[i]] < 0) continue;
         void *value = PTR(i < 3 ? inner : o, L[fields[i]]);
         if (value && take(value)) link(E_INTERNAL, sid_frame[i], value);
     }

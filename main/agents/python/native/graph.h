@@ -34,6 +34,7 @@ static void load_given(void) {
     sid_self = fixed("__self__");
     sid_cell = fixed("cell_contents");
     sid_dtype = fixed("dtype");
+    sid_array_base = fixed("base");
     static const char *gen[] = {"gi_code", "gi_frame", "cr_code", "cr_frame", "ag_code", "ag_frame"};
     static const char *frame[] = {"f_code", "f_globals", "f_builtins", "f_back"};
     for (u32 i = 0; i < 6; i++) sid_gen[i] = fixed(gen[i]);

@@ -98,10 +98,10 @@ static void close_others(void) {
 }
 
 static void become_copy(void) {
-    i64 none[2] = {0, 0};
+    i64 none[2] = {0, 0}, moment[2] = {0, 1000000};
+    sys6(SYS_NANOSLEEP, (long)moment, 0, 0, 0, 0, 0); /* the program's thread goes first */
     sys6(SYS_PRCTL, 1, 9, 0, 0, 0, 0); /* PR_SET_PDEATHSIG: ends with the agent's thread */
     sys6(SYS_PRLIMIT, 0, 4, (long)none, 0, 0, 0); /* no core file */
-    sys6(SYS_SETPRIORITY, 0, 0, 10, 0, 0, 0); /* the program comes first */
     close_others();
     /* the first the kernel ends when memory is short */
     long fd = sys6(SYS_OPEN_AT, -100, (long)"/proc/self/oom_score_adj", 1 | 02000000, 0, 0, 0);
@@ -253,9 +253,11 @@ EXPORT __attribute__((noinline)) long hh_walk(void) {
     failure = 0;
     S.began = now_ms(); /* last_tick 0: the first look at the clock tells of progress */
     S.pause = -1;
+    S.cpu_began = cpu_ms();
     if (!__builtin_setjmp(jump)) {
         walk();
         S.walk_ms = S.pause = now_ms() - S.began;
+        S.cpu = cpu_ms() - S.cpu_began;
     }
     if (failure) tell_failure();
     return failure;
@@ -264,6 +266,7 @@ EXPORT __attribute__((noinline)) long hh_walk(void) {
 /* The second half, without the lock: only tables of our own are read. */
 EXPORT __attribute__((noinline)) long hh_write(void) {
     failure = 0;
+    S.cpu_began = cpu_ms();
     if (!__builtin_setjmp(jump)) write_snapshot();
     if (failure) tell_failure();
     return failure;

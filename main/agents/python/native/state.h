@@ -47,7 +47,7 @@ static struct {
     u8 is_virtual, in_copy;
     volatile int cancelled;
     u64 bytes, total;
-    double began, last_tick, pause, walk_ms;
+    double began, last_tick, pause, walk_ms, cpu_began, cpu;
 } S;
 
 static void drop_all(void) {

@@ -144,6 +144,8 @@ static void write_snapshot(void) {
     out_ms(S.walk_ms);
     out_string(",\"copyMs\":");
     out_ms(now_ms() - S.began);
+    out_string(",\"copyCpuMs\":");
+    out_ms(S.cpu + cpu_ms() - S.cpu_began);
     out_string(",\"granules\":[");
     for (u64 i = 0; i < fresh.used / 8; i++) {
         if (i) out_text(",", 1);
