@@ -149,10 +149,24 @@ describe('what cannot be launched', () => {
       chmodSync(path, 0o755);
       return { command: path, args: [] };
     }, { code: 'not-found', message: expect.stringContaining('interpreter') }],
-    ['a program that ends at once', () => ({ command: process.execPath, args: [sample('exits_at_once.js')], pauseAtStart: false }), { code: 'target-gone', message: expect.stringContaining('exit code 3'), detail: expect.stringContaining('nothing to do') }],
     ['a program without a runtime', () => ({ command: 'sh', args: ['-c', 'echo bye; kill -SEGV $$'] }), { code: 'target-gone', message: expect.stringContaining('SIGSEGV'), detail: 'bye\n' }],
   ])('%s', async (_name, request, error) => {
     await expect(launch(request())).rejects.toMatchObject({ name: 'HeaphouseError', advice: expect.any(String), ...error });
+    expect(readdirSync(join(base, 'rendezvous'))).toEqual([]);
+    expect(leftovers()).toEqual([]);
+  });
+
+  it('a program that ends at once: its exit and its output are told, whether or not it could report before', async () => {
+    const outcome = await launch({ command: process.execPath, args: [sample('exits_at_once.js')], pauseAtStart: false }).catch((error: unknown) => error);
+    if (outcome instanceof Error) {
+      expect(outcome).toMatchObject({ code: 'target-gone', message: expect.stringContaining('exit code 3'), advice: expect.any(String), detail: expect.stringContaining('nothing to do') });
+    } else {
+      // It was quick enough to open its inspector before it ended.
+      const target = outcome as Awaited<ReturnType<typeof launch>>;
+      expect(await new Promise((resolve) => target.onExit(resolve))).toMatchObject({ code: 3 });
+      expect(target.lastOutput()).toContain('nothing to do');
+      await target.dispose();
+    }
     expect(readdirSync(join(base, 'rendezvous'))).toEqual([]);
     expect(leftovers()).toEqual([]);
   });
