@@ -5,7 +5,7 @@ import { filterError } from './errors.ts';
 import type { Heap } from './heap.ts';
 import { inSlices } from './run.ts';
 import type { RunOptions } from './run.ts';
-import { rawString, textOf } from './strings.ts';
+import { PAGE_BYTES, rawString, textOf } from './strings.ts';
 
 /** Tests texts; throws FilterError when a pattern is bad or takes too long. */
 export interface TextFilter {
@@ -114,7 +114,7 @@ export async function matchStrings(heap: Heap, filter: TextFilter, run?: RunOpti
   const needle = filter.needle;
   if (needle) {
     await inSlices(quiet(run), 'aggregates', strings.count, 1 << 14, (from, to) => {
-      for (let index = from; index < to; index++) found[index] = bytesInclude(heap, index, needle) ? 1 : 0;
+      markMatches(heap, needle, from, to, found);
     });
     return found;
   }
@@ -126,6 +126,40 @@ export async function matchStrings(heap: Heap, filter: TextFilter, run?: RunOpti
 
 /** Bytes of one string that a search looks at; V8 cuts strings at 1,024 characters itself. */
 const SEARCHED_BYTES = 8_192;
+
+/**
+ * Looks through the bytes of strings `from … to` in one go, without finding each string's end. A needle holds neither
+ * quotes nor backslashes, so a place where its bytes stand is looked at closer in the string it belongs to.
+ */
+function markMatches(heap: Heap, needle: Uint8Array, from: number, to: number, found: Uint8Array): void {
+  const { pages, starts, count, bytes } = heap.strings;
+  const first = needle[0]!;
+  const upper = first >= 0x61 && first <= 0x7a ? first & 0xdf : first;
+  const second = needle.length > 1 ? needle[1]! : -1;
+  let index = from;
+  let offset = starts[from]!;
+  const end = to < count ? starts[to]! : bytes;
+  while (offset < end) {
+    const pageIndex = Math.floor(offset / PAGE_BYTES);
+    const page = pages[pageIndex]!;
+    const pageStart = pageIndex * PAGE_BYTES;
+    const limit = Math.min(PAGE_BYTES, end - pageStart);
+    let p = offset - pageStart;
+    while (p < limit) {
+      const byte = page[p]!;
+      if ((byte !== first && byte !== upper) || (second >= 0 && p + 1 < limit && lower(page[p + 1]!) !== second)) {
+        p++;
+        continue;
+      }
+      while (index + 1 < to && starts[index + 1]! <= pageStart + p) index++;
+      // Every string is looked at once: what does not hold the needle does not hold it further on either.
+      if (bytesInclude(heap, index, needle)) found[index] = 1;
+      if (index + 1 >= to) return;
+      p = Math.min(limit, starts[index + 1]! - pageStart);
+    }
+    offset = pageStart + limit;
+  }
+}
 
 function bytesInclude(heap: Heap, index: number, needle: Uint8Array): boolean {
   const { bytes, from, to } = rawString(heap.strings, index, SEARCHED_BYTES);

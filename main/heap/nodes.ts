@@ -6,6 +6,7 @@ import { nodesOfClass } from './classes.ts';
 import { DETACHED } from './detachedness.ts';
 import { matchStrings, quiet, textFilter } from './filter.ts';
 import type { TextFilter } from './filter.ts';
+import { firstByNumber, firstByText, namePrefix, wantsFirst } from './first-rows.ts';
 import { checkOrdinal, NONE } from './heap.ts';
 import type { Heap } from './heap.ts';
 import { nodeName, rawNodeName } from './node-names.ts';
@@ -62,13 +63,20 @@ export async function nodeSetRows(
   const sort = query.sort ?? defaultSort(heap);
   const cache = orderCache(ordinals);
   const key = `${heap.analysis ? 1 : 0} ${sort.by} ${sort.order} ${query.filter ?? ''}`;
-  let order = cache.get(key);
-  if (!order) {
-    const kept = filter ? await filterNodes(heap, ordinals, filter, run) : ordinals;
-    order = await sortNodes(heap, kept, sort, run);
-    cache.set(key, order);
+  const row = (ordinal: number): NodeRef => nodeRef(heap, ordinal);
+  const known = cache.get(key);
+  if (known) return pageOf(query, known, ordinals.length, row);
+  let kept = ordinals;
+  if (filter) {
+    const keptKey = `kept ${query.filter ?? ''}`;
+    kept = cache.get(keptKey) ?? (await filterNodes(heap, ordinals, filter, run));
+    cache.set(keptKey, kept);
   }
-  return pageOf(query, order, ordinals.length, (ordinal) => nodeRef(heap, ordinal));
+  const part = wantsFirst(query, kept.length);
+  const partKey = `first ${key}`;
+  const order = (part ? cache.get(partKey) : undefined) ?? (await sortNodes(heap, kept, sort, run, part));
+  cache.set(part ? partKey : key, order);
+  return pageOf(query, order, ordinals.length, row, kept.length);
 }
 
 /**
@@ -130,36 +138,48 @@ async function filterNodes(
   return kept.map((i) => ordinals[i]!);
 }
 
-/** Indexes below `count` for which the test holds, in two passes to need no growing list. */
+/** Indexes below `count` for which the test holds. */
 async function collect(
   count: number,
   test: (index: number) => boolean,
   run: RunOptions | undefined,
 ): Promise<Uint32Array> {
+  let found = new Uint32Array(1024);
   let length = 0;
   await inSlices(quiet(run), 'aggregates', count, 1 << 17, (from, to) => {
-    for (let i = from; i < to; i++) if (test(i)) length++;
+    for (let i = from; i < to; i++) {
+      if (!test(i)) continue;
+      if (length === found.length) {
+        const grown = new Uint32Array(Math.min(count, length * 2));
+        grown.set(found);
+        found = grown;
+      }
+      found[length++] = i;
+    }
   });
-  const found = new Uint32Array(length);
-  let at = 0;
-  await inSlices(quiet(run), 'aggregates', count, 1 << 17, (from, to) => {
-    for (let i = from; i < to; i++) if (test(i)) found[at++] = i;
-  });
-  return found;
+  return found.slice(0, length);
 }
 
-/** Sorts nodes by a column; nodes without a value come last in ascending order. */
+/** Sorts nodes by a column; nodes without a value come last in ascending order. With `part` only the first rows. */
 export async function sortNodes(
   heap: Heap,
   ordinals: Uint32Array,
   sort: SortSpec<NodeColumn>,
   run: RunOptions | undefined,
+  part = false,
 ): Promise<Uint32Array> {
   const descending = isDescending(sort);
-  const order =
-    sort.by === 'name'
-      ? await orderByText(ordinals.length, (i) => rawNodeName(heap, ordinals[i]!, 120), descending, run)
-      : await orderByNumber(ordinals.length, nodeKey(heap, sort.by, ordinals), descending, run);
+  const count = ordinals.length;
+  let order: Uint32Array;
+  if (sort.by === 'name') {
+    const text = (i: number): string => rawNodeName(heap, ordinals[i]!, 120);
+    const prefix = (i: number): number => namePrefix(heap, heap.nodeName[ordinals[i]!]!, () => text(i));
+    order = part
+      ? await firstByText(count, prefix, text, descending, run)
+      : await orderByText(count, text, descending, run, prefix);
+  } else {
+    order = await (part ? firstByNumber : orderByNumber)(count, nodeKey(heap, sort.by, ordinals), descending, run);
+  }
   return order.map((i) => ordinals[i]!);
 }
 

@@ -14,6 +14,7 @@ import { analyseHeap } from './analyse.ts';
 import type { HeapAnalysis } from './analysis.ts';
 import { RETAINER_SOURCE } from './analysis.ts';
 import { filterIndexes, textFilter } from './filter.ts';
+import { firstByNumber, wantsFirst } from './first-rows.ts';
 import { checkOrdinal, EDGE_KIND } from './heap.ts';
 import type { Heap } from './heap.ts';
 import { edgeKindName, edgeName, isString, isSystemEdge, isSystemNode, nodeName, rawNodeName, stringValue } from './node-names.ts';
@@ -172,10 +173,21 @@ async function edgeRows(
     const all = Uint32Array.from({ length: list.count }, (_, i) => i);
     const text = (i: number): string => `${edgeName(heap, list.edgeAt(i))} ${nodeName(heap, list.nodeAt(i))}`;
     const kept = filter ? await filterIndexes(list.count, text, filter, run) : all;
-    order = sort ? await sortEdges(heap, kept, list, sort, run) : kept;
+    if (sort && wantsFirst(query, kept.length) && isNumeric(sort.by)) {
+      const partKey = `first ${key}`;
+      const part = cache.get(partKey) ?? (await sortEdges(heap, kept, list, sort, run, true));
+      cache.set(partKey, part);
+      return pageOf(query, part, list.count, (i) => edgeRow(heap, list.edgeAt(i), list.nodeAt(i)), kept.length);
+    }
+    order = sort ? await sortEdges(heap, kept, list, sort, run, false) : kept;
     if (list.count > 1_000) cache.set(key, order);
   }
   return pageOf(query, order, list.count, (i) => edgeRow(heap, list.edgeAt(i), list.nodeAt(i)));
+}
+
+/** Columns of the node at the other end that are numbers. */
+function isNumeric(column: EdgeColumn): boolean {
+  return column !== 'edgeName' && column !== 'edgeKind' && column !== 'name';
 }
 
 async function sortEdges(
@@ -184,6 +196,7 @@ async function sortEdges(
   list: EdgeList,
   sort: NonNullable<EdgeList['sort']>,
   run: RunOptions | undefined,
+  part: boolean,
 ): Promise<Uint32Array> {
   const descending = isDescending(sort);
   const nodes = kept.map((i) => list.nodeAt(i));
@@ -195,7 +208,7 @@ async function sortEdges(
   } else if (sort.by === 'name') {
     order = await orderByText(kept.length, (i) => rawNodeName(heap, nodes[i]!, 120), descending, run);
   } else {
-    order = await orderByNumber(kept.length, nodeKey(heap, sort.by, nodes), descending, run);
+    order = await (part ? firstByNumber : orderByNumber)(kept.length, nodeKey(heap, sort.by, nodes), descending, run);
   }
   return order.map((i) => kept[i]!);
 }

@@ -53,20 +53,16 @@ const MAX_TEXT_RUN = 100_000;
 
 /**
  * Sorts by text: by the first characters as a number, then the runs that are equal in them. Order is by UTF-16 unit,
- * any case first, so that it does not depend on the machine's language.
+ * any case first, so that it does not depend on the machine's language. `prefix` gives `textPrefix` of a text where that
+ * can be had for less.
  */
 export async function orderByText(
   count: number,
   text: (index: number) => string,
   descending: boolean,
   run?: RunOptions,
+  prefix: (index: number) => number = (index) => textPrefix(text(index)),
 ): Promise<Uint32Array> {
-  const prefix = (index: number): number => {
-    const start = text(index).toLowerCase();
-    let value = 0;
-    for (let i = 0; i < 6; i++) value = value * 256 + Math.min(255, i < start.length ? start.charCodeAt(i) : 0);
-    return value;
-  };
   const prefixes = new Float64Array(count);
   const order = await orderByNumber(count, (i) => (prefixes[i] = prefix(i)), descending, run);
   for (let from = 0; from < count; ) {
@@ -83,6 +79,17 @@ export async function orderByText(
     from = to;
   }
   return order;
+}
+
+/** Characters that are sorted by as one number: six bytes are exact in it. */
+export const PREFIX_CHARS = 6;
+
+/** The beginning of a text as a number, in any case. */
+export function textPrefix(text: string): number {
+  const start = text.toLowerCase();
+  let value = 0;
+  for (let i = 0; i < PREFIX_CHARS; i++) value = value * 256 + Math.min(255, i < start.length ? start.charCodeAt(i) : 0);
+  return value;
 }
 
 export function compareText(a: string, b: string): number {

@@ -8,17 +8,21 @@ export function windowOf(query: RowQuery, total: number): { start: number; end: 
   return { start, end };
 }
 
-/** Makes a page out of an order of rows. `rowAt` makes the row for one entry of the order. */
+/**
+ * Makes a page out of an order of rows. `rowAt` makes the row for one entry of the order. `total` when the order is only
+ * the beginning of a longer one, which must hold what the query asks for.
+ */
 export function pageOf<Row>(
   query: RowQuery,
   order: ArrayLike<number> & { length: number },
   unfiltered: number,
   rowAt: (entry: number) => Row,
+  total: number = order.length,
 ): Page<Row> {
-  const { start, end } = windowOf(query, order.length);
+  const { start, end } = windowOf(query, total);
   const rows: Row[] = [];
   for (let i = start; i < end; i++) rows.push(rowAt(order[i]!));
-  return { rows, start, total: order.length, unfiltered };
+  return { rows, start, total, unfiltered };
 }
 
 export function isDescending(sort: SortSpec): boolean {

@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest';
+
+import { firstByNumber, firstByText, FIRST_ROWS, namePrefix } from '#main/heap/first-rows.ts';
+import { matchStrings, textFilter } from '#main/heap/filter.ts';
+import { nodeSetRows } from '#main/heap/nodes.ts';
+import { openHeap } from '#main/heap/open.ts';
+import { orderByNumber, orderByText } from '#main/heap/order.ts';
+import { stringOf } from '#main/heap/strings.ts';
+import { tempFile } from '#test/fixtures/heap/build.ts';
+import { mulberry32, writeSyntheticSnapshot } from '#test/fixtures/heap/generate.ts';
+
+const COUNT = 60_000;
+const random = mulberry32(7);
+const KEYS: Record<string, (i: number) => number> = {
+  ascending: (i) => i,
+  descending: (i) => COUNT - i,
+  'all equal': () => 5,
+  'two values': (i) => i % 2,
+  'a few large': (i) => (i % 1_000 === 0 ? i : 0),
+  'a few small': (i) => (i % 1_000 === 0 ? i : 1e9),
+  random: ((values) => (i: number) => values[i]!)(Float64Array.from({ length: COUNT }, () => Math.floor(random() * 5_000))),
+  'in waves the sample does not see': (i) => (i % 15 === 0 ? 1_000_000 : i % 977),
+};
+
+describe('the first rows', () => {
+  for (const [name, key] of Object.entries(KEYS)) {
+    for (const descending of [false, true]) {
+      it(`are those of the whole order: ${name}, ${descending ? 'descending' : 'ascending'}`, async () => {
+        const whole = await orderByNumber(COUNT, key, descending);
+        expect(await firstByNumber(COUNT, key, descending)).toEqual(whole.slice(0, FIRST_ROWS));
+      });
+    }
+  }
+
+  it('by text are those of the whole order', async () => {
+    const file = tempFile('');
+    await writeSyntheticSnapshot(file, { nodes: 150_000 });
+    const heap = await openHeap(file);
+    const { count } = heap.strings;
+    const text = (i: number): string => stringOf(heap, i, 120);
+    const prefix = (i: number): number => namePrefix(heap, i, () => text(i));
+    for (const descending of [false, true]) {
+      const whole = await orderByText(count, text, descending);
+      expect(await firstByText(count, prefix, text, descending)).toEqual(whole.slice(0, FIRST_ROWS));
+    }
+  });
+
+  it('join on to the whole order when paging goes on', async () => {
+    const file = tempFile('');
+    await writeSyntheticSnapshot(file, { nodes: 40_000 });
+    const heap = await openHeap(file);
+    const all = Uint32Array.from({ length: heap.nodeCount }, (_, i) => i);
+    const ids = async (start: number, end: number): Promise<number[]> => {
+      const page = await nodeSetRows(heap, all, { start, end });
+      expect(page.total).toBe(heap.nodeCount);
+      return page.rows.map(({ ordinal }) => ordinal);
+    };
+    const early = [...(await ids(0, 500)), ...(await ids(500, 1_000))];
+    const late = [...(await ids(1_000, 1_500)), ...(await ids(0, 500)), ...(await ids(500, 1_000))];
+    expect(late.slice(500)).toEqual(early);
+    expect(new Set([...early, ...late]).size).toBe(1_500);
+  });
+});
+
+it('text is found in bytes where it is found in decoded names', async () => {
+  const file = tempFile('');
+  await writeSyntheticSnapshot(file, { nodes: 150_000 });
+  const heap = await openHeap(file);
+  for (const text of ['session', 'E', ',', '"', 'system / map', 'ss', '1', 'no such thing']) {
+    const found = await matchStrings(heap, textFilter(text)!);
+    const differing: number[] = [];
+    for (let i = 0; i < heap.strings.count; i++) {
+      const expected = stringOf(heap, i, 8_000).toLowerCase().includes(text.toLowerCase()) ? 1 : 0;
+      if (found[i] !== expected) differing.push(i);
+    }
+    expect(differing, text).toEqual([]);
+  }
+});
