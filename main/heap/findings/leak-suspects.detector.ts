@@ -1,10 +1,12 @@
 import { NONE } from '../heap.ts';
+import type { Heap } from '../heap.ts';
 import { isSystemNode } from '../node-names.ts';
 import { inSlices } from '../run.ts';
 import { accumulationBelow, visibleChildren } from './accumulation.ts';
+import { isClaimedAbove } from './claimed.ts';
 import type { Detector, RawFinding } from './detector.ts';
 import { isWorthwhile } from './detector.ts';
-import { amount, bytes, named, percent } from './words.ts';
+import { amount, bytes, percent, placed } from './words.ts';
 
 /** Share of the heap below one object that makes it a suspect (as in Eclipse MAT), and the least bytes. */
 const SUSPECT_SHARE = 0.1;
@@ -18,6 +20,11 @@ const GROWN = 0.05;
 /** Classes that every program has thousands of: code and types, which modules keep for good reason. */
 const RUNTIME_PYTHON = /^(function|code|type|module|cell|property|classmethod|staticmethod|builtin_function_or_method|method_descriptor|wrapper_descriptor|getset_descriptor|member_descriptor|abc\.ABCMeta|enum\.\w+)$/;
 const RUNTIME_V8 = /^(Function|\(compiled code\)|\(system\)|\(object shape\)|\(code\)|BuiltinModule|system \/ .*|Module|Node \/ .*)$/;
+
+/** Many numbers in one list are data, not a leak of objects. */
+function isNumber(heap: Heap, node: number): boolean {
+  return heap.nodeKind[node] === heap.kinds.number;
+}
 
 export const leakSuspects: Detector = {
   id: 'leak-suspects',
@@ -43,15 +50,17 @@ export const leakSuspects: Detector = {
       seen.add(node);
       const held = analysis.retained[node]!;
       if (!most || most.objects < MANY || most.bytes < held * MOSTLY || runtime.test(most.name)) continue;
+      if (isNumber(heap, most.example) || isClaimedAbove(context, node)) continue;
       const old = comparison ? comparison.baseOf[node]! : NONE;
       const grown = comparison && old !== NONE ? held - comparison.base.analysis!.retained[old]! : null;
       if (grown !== null && grown < held * GROWN) continue;
       const ordinals = Uint32Array.from(visibleChildren(heap, analysis, node).filter((child) => heap.classOf[child] === most.classIndex)).sort();
+      const place = await placed(heap, node, run);
       findings.push({
         key: String(heap.nodeId[node]),
-        title: `${named(heap, node)} holds ${percent(held, wholeBytes)} of the heap`,
+        title: `${place} holds ${percent(held, wholeBytes)} of the heap`,
         saw:
-          `One ${named(heap, node)} keeps ${bytes(held)} alive (${percent(held, wholeBytes)}): ${amount(most.objects)} objects of ${most.name} ` +
+          `${place} keeps ${bytes(held)} alive (${percent(held, wholeBytes)}): ${amount(most.objects)} objects of ${most.name} ` +
           `with ${bytes(most.bytes)}.` +
           (grown === null ? '' : ` Since the earlier snapshot it has grown by ${bytes(grown)}.`),
         why: 'Many objects of one class that only one container holds are what a leak looks like: something is put in and never taken out.',

@@ -1,6 +1,8 @@
 import { className } from '../class-names.ts';
 import type { Heap } from '../heap.ts';
+import { describeHolder } from '../holders.ts';
 import { nodeName } from '../node-names.ts';
+import type { RunOptions } from '../run.ts';
 
 /** Figures and names as detectors write them into their sentences. */
 
@@ -28,4 +30,11 @@ export function named(heap: Heap, node: number): string {
   const name = nodeName(heap, node, 80);
   const isPlain = name === type || name === '' || name.startsWith('{') || heap.nodeKind[node] === heap.kinds.string;
   return isPlain ? type : /^(module|class) /.test(name) ? name : `${type} ${name}`;
+}
+
+/** `_cache (dict)`: an object by the name it is held by, where the program gave it one; else as `named`. */
+export async function placed(heap: Heap, node: number, run: RunOptions): Promise<string> {
+  const { steps } = await describeHolder(heap, node, run);
+  const edge = steps.at(-1)?.edge ?? '';
+  return edge === '' || /^[[(]/.test(edge) ? named(heap, node) : `${edge} (${className(heap, heap.classOf[node]!, 80)})`;
 }
