@@ -53,10 +53,12 @@ export function classColour(sizeClass: number, classes: number, dark: boolean): 
 
 export const cssColour = ([red, green, blue]: Rgb): string => `rgb(${red} ${green} ${blue})`;
 
-/** `#rrggbb`; grey for anything else. */
+/** `#rrggbb` or `#rgb`, which a bundler makes of it; grey for anything else. */
 export function parseHex(text: string): Rgb {
-  const match = /^#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})$/i.exec(text.trim());
-  return match ? [parseInt(match[1], 16), parseInt(match[2], 16), parseInt(match[3], 16)] : [136, 136, 136];
+  const digits = /^#([0-9a-f]{6}|[0-9a-f]{3})$/i.exec(text.trim())?.[1];
+  if (digits === undefined) return [136, 136, 136];
+  const parts = digits.length === 3 ? [...digits].map((digit) => digit + digit) : [digits.slice(0, 2), digits.slice(2, 4), digits.slice(4)];
+  return [parseInt(parts[0], 16), parseInt(parts[1], 16), parseInt(parts[2], 16)];
 }
 
 export function mix(from: Rgb, to: Rgb, share: number): Rgb {

@@ -3,6 +3,7 @@ import { formatBytes, formatBytesDelta, formatBytesExact } from '#shared/format/
 import { formatCount, formatCountOf } from '#shared/format/counts.ts';
 import { formatDateTime, formatTime } from '#shared/format/dates.ts';
 import { formatDuration } from '#shared/format/durations.ts';
+import { UNKNOWN } from '#shared/format/numbers.ts';
 import { visibleText } from '#shared/format/visible-text.ts';
 import { COLLECTION_COLUMNS, type CollectionRow, type GcTrigger } from '#shared/model/memory.ts';
 import { textCell, type Column } from '../../components/tree-table/columns.ts';
@@ -58,7 +59,7 @@ export function createCollectionProvider(memory: MemoryClient, filter: Collectio
 
 /** `longestMs`: for the bars. `python`: CPython counts objects, V8 bytes. */
 export function collectionColumns(python: boolean, longestMs: () => number): Column<CollectionRow>[] {
-  const objects = (id: 'collected' | 'uncollectable' | 'trackedBefore' | 'trackedAfter', label: string, hint: string, widthPx = 100): Column<CollectionRow> => ({
+  const objects = (id: 'collected' | 'uncollectable' | 'trackedBefore' | 'trackedAfter', label: string, hint: string, widthPx = 84): Column<CollectionRow> => ({
     id,
     label,
     hint,
@@ -92,24 +93,24 @@ export function collectionColumns(python: boolean, longestMs: () => number): Col
       copy: (row) => new Date(row.at).toISOString(),
     },
     { id: 'generation', label: 'Gen.', hint: 'Generation: the higher, the older the objects and the dearer the collection', widthPx: 56, align: 'end', sortable: true, cell: (row) => textCell(String(row.generation)) },
-    { id: 'kind', label: 'Kind', widthPx: 150, sortable: true, cell: (row) => textCell(visibleText(row.kind, 60), { title: visibleText(row.kind, 200) }) },
+    { id: 'kind', label: 'Kind', widthPx: python ? 116 : 170, sortable: true, cell: (row) => textCell(visibleText(row.kind, 60), { title: visibleText(row.kind, 200) }) },
     {
       id: 'pauseMs',
       label: 'Pause',
       hint: 'How long the program stood still',
-      widthPx: 96,
+      widthPx: 84,
       align: 'end',
       sortable: true,
       cell: (row) => textCell(formatDuration(row.pauseMs), { title: `${row.pauseMs} ms`, ...(longestMs() > 0 ? { fraction: row.pauseMs / longestMs() } : {}) }),
       copy: (row) => String(row.pauseMs),
     },
     ...(python
-      ? [objects('collected', 'Collected', 'Unreachable objects that were freed'), objects('uncollectable', 'Uncollectable', 'Unreachable objects that could not be freed (gc.garbage)', 110)]
+      ? [objects('collected', 'Collected', 'Unreachable objects that were freed'), objects('uncollectable', 'Uncollectable', 'Unreachable objects that could not be freed (gc.garbage)', 100)]
       : [bytes('heapBeforeBytes', 'Heap before', 'Used heap when it began'), bytes('heapAfterBytes', 'Heap after', 'Used heap when it ended'), bytes('freedBytes', 'Freed', 'Difference of both')]),
     {
       id: 'trigger',
       label: 'Why',
-      widthPx: 220,
+      widthPx: 170,
       sortable: true,
       firstOrder: 'ascending',
       cell: (row) => ({
@@ -124,11 +125,11 @@ export function collectionColumns(python: boolean, longestMs: () => number): Col
             id: 'counts',
             label: 'Counts',
             hint: 'Of each generation when it began: allocations minus deallocations, then collections of the younger one; next to the thresholds',
-            widthPx: 190,
-            cell: (row: CollectionRow) => (row.counts ? { parts: [{ text: row.counts.join(', ') }, ...(row.thresholds ? [{ text: ` of ${row.thresholds.join(', ')}`, tone: 'muted' as const }] : [])] } : textCell('—', { tone: 'muted' })),
+            widthPx: 180,
+            cell: (row: CollectionRow) => (row.counts ? { parts: [{ text: row.counts.join(', ') }, ...(row.thresholds ? [{ text: ` of ${row.thresholds.join(', ')}`, tone: 'muted' as const }] : [])] } : textCell(UNKNOWN, { tone: 'muted' })),
           } satisfies Column<CollectionRow>,
-          objects('trackedBefore', 'Followed before', 'Objects the collector follows, when it began. Known for collections that Heaphouse asked for', 122),
-          objects('trackedAfter', 'after', 'Objects the collector follows, when it ended'),
+          objects('trackedBefore', 'Followed before', 'Objects the collector follows, when it began. Known for collections that Heaphouse asked for', 116),
+          objects('trackedAfter', 'after', 'Objects the collector follows, when it ended', 76),
         ]
       : []),
   ];

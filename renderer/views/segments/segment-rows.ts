@@ -28,12 +28,12 @@ export const SEGMENT_COLOURS: Record<SegmentKind, string> = {
 };
 
 const AMOUNTS = [
-  { id: 'virtualBytes', label: 'Virtual', hint: 'Addresses set aside, used or not' },
-  { id: 'residentBytes', label: 'Resident', hint: 'Pages in memory now' },
-  { id: 'proportionalBytes', label: 'Proportional', hint: 'Resident, with each shared page divided by how many processes share it' },
-  { id: 'privateDirtyBytes', label: 'Private dirty', hint: 'Written to by this process alone: what its end would give back' },
-  { id: 'swappedBytes', label: 'Swapped', hint: 'Pages the kernel moved to the swap device' },
-] as const satisfies readonly { id: keyof MemoryAmounts; label: string; hint: string }[];
+  { id: 'virtualBytes', widthPx: 80, label: 'Virtual', hint: 'Addresses set aside, used or not' },
+  { id: 'residentBytes', widthPx: 86, label: 'Resident', hint: 'Pages in memory now' },
+  { id: 'proportionalBytes', widthPx: 100, label: 'Proportional', hint: 'Resident, with each shared page divided by how many processes share it' },
+  { id: 'privateDirtyBytes', widthPx: 100, label: 'Private dirty', hint: 'Written to by this process alone: what its end would give back' },
+  { id: 'swappedBytes', widthPx: 80, label: 'Swapped', hint: 'Pages the kernel moved to the swap device' },
+] as const satisfies readonly { id: keyof MemoryAmounts; widthPx: number; label: string; hint: string }[];
 
 export function createSegmentProvider(memory: MemoryClient, list: () => SegmentList | null): TreeProvider<SegmentTableRow> {
   return {
@@ -72,7 +72,7 @@ export function segmentColumns(residentBytes: () => number): Column<SegmentTable
       firstOrder: 'ascending',
       cell: (row) =>
         row.type === 'segment'
-          ? { parts: [{ text: visibleText(row.row.name, 80), tone: 'strong' }, { text: `  ${formatCountOf(row.row.mappings, 'mapping')}`, tone: 'muted' }], title: visibleText(row.row.explanation, 400) }
+          ? textCell(visibleText(row.row.name, 80), { tone: 'strong', title: `${visibleText(row.row.name, 80)}: ${formatCountOf(row.row.mappings, 'mapping')}\n${visibleText(row.row.explanation, 400)}` })
           : textCell(row.row.name ? visibleText(row.row.name, 300) : 'anonymous', { title: visibleText(row.row.name, 1_000), ...(row.row.name ? {} : { tone: 'muted' as const }) }),
       copy: (row) => visibleText(row.row.name, 1_000),
     },
@@ -80,18 +80,18 @@ export function segmentColumns(residentBytes: () => number): Column<SegmentTable
       id: 'address',
       label: 'What it is',
       hint: 'Of a mapping: where it begins, and what may be done there (read, write, execute; private or shared)',
-      widthPx: 400,
+      widthPx: 510,
       cell: (row) =>
         row.type === 'segment'
           ? textCell(visibleText(row.row.explanation, 300), { tone: 'muted', title: visibleText(row.row.explanation, 400) })
           : { parts: [{ text: `0x${row.row.address}` }, { text: `  ${visibleText(row.row.permissions, 8)}`, tone: 'muted' }], title: permissionsText(row.row.permissions) },
     },
     ...AMOUNTS.map(
-      ({ id, label, hint }): Column<SegmentTableRow> => ({
+      ({ id, label, hint, widthPx }): Column<SegmentTableRow> => ({
         id,
         label,
         hint,
-        widthPx: 104,
+        widthPx,
         align: 'end',
         sortable: true,
         cell: ({ type, row }) =>
