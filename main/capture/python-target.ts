@@ -15,7 +15,10 @@ export async function openPythonTarget(target: OpenTarget, asked: CaptureTarget,
     const event = readGcEvent(params);
     if (event) listener.gc(event);
   });
-  await session.send('Python.enable');
+  const stopListeningToBatches = session.on('Python.gcFinishedBatch', (params) => {
+    for (const event of readGcBatch(params)) listener.gc(event);
+  });
+  await session.send('Python.enable', { batches: true });
   const notes: string[] = [];
   const canSnapshot = capability(info, 'heapSnapshot', 'No snapshots', notes);
   if (canSnapshot) capability(info, 'forkedSnapshot', 'A snapshot is taken in the living process, not in a copy', notes);
@@ -58,6 +61,7 @@ export async function openPythonTarget(target: OpenTarget, asked: CaptureTarget,
     },
     async release() {
       stopListening();
+      stopListeningToBatches();
       await session.send('Python.detach');
       return [];
     },
@@ -77,6 +81,24 @@ function describeRuntime(info: unknown): string {
   const implementation = stringField(info, 'implementation', 40);
   const name = implementation === null || implementation === 'cpython' ? 'CPython' : implementation;
   return version ? `${name} ${version}` : name;
+}
+
+/** Doubles of a row: start, pause, generation, collected, uncollectable, candidates or -1, three counts. */
+const ROW_DOUBLES = 9;
+/** The agent keeps 4,096 at most. */
+const MAX_BATCH_CHARS = 4_096 * ROW_DOUBLES * 8 * 2;
+
+/** Collections that allocations caused, many in one message. What makes no sense is left out. */
+export function readGcBatch(params: unknown): GcEvent[] {
+  const rows = Buffer.from(stringField(params, 'rows', MAX_BATCH_CHARS) ?? '', 'base64');
+  const thresholds = asRecord(params)['thresholds'];
+  const events: GcEvent[] = [];
+  for (let at = 0; at + ROW_DOUBLES * 8 <= rows.byteLength; at += ROW_DOUBLES * 8) {
+    const [startedAt, pauseMs, generation, collected, uncollectable, candidates = -1, ...counts] = Array.from({ length: ROW_DOUBLES }, (_, i) => rows.readDoubleLE(at + i * 8));
+    const event = readGcEvent({ startedAt, pauseMs, generation, collected, uncollectable, counts, thresholds, trigger: 'allocation', ...(candidates >= 0 ? { candidates } : {}) });
+    if (event) events.push(event);
+  }
+  return events;
 }
 
 /** Null when it is not one. */

@@ -16,7 +16,7 @@ export interface PythonGcFinished {
 
 export interface PythonCommands {
   'Python.getInfo': { paramsType: []; returnType: object };
-  'Python.enable': { paramsType: []; returnType: object };
+  'Python.enable': { paramsType: [{ batches?: boolean }?]; returnType: object };
   'Python.disable': { paramsType: []; returnType: object };
   'Python.detach': { paramsType: []; returnType: object };
   'Python.getMemoryUsage': { paramsType: [{ sparing?: boolean }?]; returnType: object };
@@ -40,6 +40,7 @@ export interface CdpCommands extends ProtocolMapping.Commands, PythonCommands, N
 
 export interface CdpEvents extends ProtocolMapping.Events {
   'Python.gcFinished': [PythonGcFinished];
+  'Python.gcFinishedBatch': [{ rows: string; thresholds: number[] }];
   'NodeRuntime.waitingForDisconnect': [object];
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { readReport } from '#main/capture/gc-recorder.ts';
-import { readGcEvent } from '#main/capture/python-target.ts';
+import { readGcBatch, readGcEvent } from '#main/capture/python-target.ts';
 
 const plain = (_now: number, start: number) => start;
 
@@ -41,6 +41,29 @@ describe('events of the Python agent', () => {
       uncollectable: 0,
       details: { trigger: 'unknown', triggerAt: null, counts: null, thresholds: null, trackedBefore: null },
     });
+  });
+
+  it('reads many in one message, and leaves out what makes no sense', () => {
+    const pack = (rows: number[][]) => Buffer.from(Float64Array.from(rows.flat()).buffer).toString('base64');
+    const rows = pack([
+      [1000, 0.5, 0, 12, 0, -1, 701, 3, 4],
+      [1001, 2, 1, 0, 1, 900, 705, 11, 4],
+      [NaN, 2, 1, 0, 1, -1, 0, 0, 0],
+      [1002, -1, 1, 0, 1, -1, 0, 0, 0],
+    ]);
+    const events = readGcBatch({ rows: `${rows}AAAA`, thresholds: [700, 10, 10] });
+    expect(events).toHaveLength(2);
+    expect(events[0]).toEqual({
+      at: 1000,
+      pauseMs: 0.5,
+      kind: 'generation 0',
+      generation: 0,
+      collected: 12,
+      uncollectable: 0,
+      details: { trigger: 'allocation', triggerAt: null, counts: [701, 3, 4], thresholds: [700, 10, 10], trackedBefore: null },
+    });
+    expect(events[1].details?.trackedBefore).toBe(900);
+    expect(readGcBatch(null)).toEqual([]);
   });
 
   it('reads what started it', () => {

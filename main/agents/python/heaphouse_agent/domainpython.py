@@ -8,12 +8,15 @@ def enable(session, params, number):
     if 'gc' not in session.enabled:
         session.enabled.add('gc')
         session.agent.gc.enable()
+    if param(params, 'batches', bool, False):
+        session.enabled.add('gcBatches')
     return {}
 
 
 def disable(session, params, number):
     if 'gc' in session.enabled:
         session.enabled.discard('gc')
+        session.enabled.discard('gcBatches')
         session.agent.gc.disable()
     return {}
 

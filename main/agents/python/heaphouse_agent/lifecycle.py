@@ -111,14 +111,28 @@ class Agent(object):
     # Called on the agent's thread.
 
     def on_wake(self):
-        for event in self.gc.take():
-            for session in self.sessions:
-                if 'gc' in session.enabled:
-                    session.event('Python.gcFinished', event)
+        notes = self.gc.take()
+        if notes:
+            self.tell(notes, gcevents.clock_offset(), self.gc.limits)
         while self.inbox:
             function, size = self.inbox.popleft()
             self.inbox_bytes -= size
             function()
+
+    def tell(self, notes, offset, limits):
+        """Collections, to each session in the form it asked for."""
+        for session in self.sessions:
+            if 'gc' not in session.enabled:
+                continue
+            rows, others = '', []
+            if 'gcBatches' in session.enabled:
+                rows, others = gcevents.packed(notes, offset, limits)
+            else:
+                others = [gcevents.event(note, offset, limits) for note in notes]
+            if rows:
+                session.event('Python.gcFinishedBatch', {'rows': rows, 'thresholds': list(limits)})
+            for event in others:
+                session.event('Python.gcFinished', event)
 
     def new_session(self, connection):
         session = Session(self, connection)
