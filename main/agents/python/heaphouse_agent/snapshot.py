@@ -11,7 +11,7 @@ granules = []  # see writer.Identities: kept for the life of the agent
 
 CONSISTENT = ('clone', 'fork', 'stopTheWorld')  # modes that show one moment
 CANCELLED, OUT_OF_MEMORY = 125, 12  # what the native walker says: ECANCELED, ENOMEM
-CRASHES = (4, 6, 7, 8, 11)  # SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV
+CRASHES = (4, 6, 7, 8, 11, 14)  # SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV; SIGALRM: it hung
 
 
 class Cancelled(Exception):

@@ -110,6 +110,11 @@ static void become_copy(void) {
         sys6(SYS_CLOSE, fd, 0, 0, 0, 0, 0);
     }
     S.in_copy = 1;
+    i64 fallback[4] = {0, 0, 0, 0}; /* SIG_DFL; the mask is the agent's: everything blocked */
+    u64 alarm_only = 1ul << 13;
+    sys6(SYS_SIGACTION, 14, (long)fallback, 0, 8, 0, 0);
+    sys6(SYS_SIGPROCMASK, 1, (long)&alarm_only, 0, 8, 0, 0); /* SIG_UNBLOCK */
+    watch(PATIENCE_SECONDS);
     if (PyMem_SetAllocator) {
         struct { void *ctx, *malloc, *calloc, *realloc, *free; } ours = {
             0, (void *)pool_malloc, (void *)pool_calloc, (void *)pool_realloc, (void *)pool_free};

@@ -2,7 +2,17 @@
 enum { OUT_ROOM = 1 << 20, CHUNK = 100 * 1024 };
 static struct column out, frame_buffer;
 
+/* A copy that does not get on for so long is ended by SIGALRM: C code of a type may wait for a lock
+ * whose holder was not copied. The time of a slow reader or disk does not count. */
+enum { PATIENCE_SECONDS = 30 };
+
+static void watch(int seconds) {
+    i64 timer[4] = {0, 0, seconds, 0};
+    if (S.in_copy) sys6(SYS_SETITIMER, 0, (long)timer, 0, 0, 0, 0);
+}
+
 static void write_all(int fd, const char *at, u64 n) {
+    watch(0);
     while (n) {
         long sent = sys6(SYS_WRITE, fd, (long)at, (long)n, 0, 0, 0);
         if (sent == -4) continue; /* EINTR */
@@ -10,6 +20,7 @@ static void write_all(int fd, const char *at, u64 n) {
         at += sent;
         n -= (u64)sent;
     }
+    watch(PATIENCE_SECONDS);
 }
 
 static void message(char kind, const char *at, u64 n) {
