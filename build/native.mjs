@@ -16,7 +16,16 @@ const FLAGS = [
 ];
 
 /** Whether the library is there after the call; `log` takes one line about what was done. */
-export function buildNative(log, { force = false } = {}) {
+export function buildNative(log, options = {}) {
+  try {
+    return build(log, options);
+  } catch (error) {
+    log(`native walker: not built (${error.message}); the agent walks in Python`);
+    return false;
+  }
+}
+
+function build(log, { force = false }) {
   if (process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch)) {
     log(`native walker: not built for ${process.platform} ${process.arch}; the agent walks in Python`);
     return false;

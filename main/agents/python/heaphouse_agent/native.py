@@ -315,7 +315,7 @@ class Hand(object):
         put('file', -1 if file_fd is None else file_fd)
 
     def sow(self, found):
-        """Last of all: what is ours, in the frames as they are now. `found` comes of own.seeds()."""
+        """Last of all: what is ours, in the frames as they are now. `found`: own.seeds()."""
         seeds = self.seeds
         seeds.extend(map(id, found))
         seeds.append(id(found))
@@ -357,7 +357,8 @@ def head_of(meta, header):
 def clone():
     # type: () -> int
     """Makes the walking copy: its pid, or a negative errno."""
-    return call(State.functions['hh_copy'])  # no arguments: their tuple would be in the picture
+    # No arguments: their tuple would be in the picture.
+    return call(State.functions['hh_copy'])
 
 
 def walk():
