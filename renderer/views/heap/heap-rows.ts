@@ -1,33 +1,35 @@
 /** Rows of the heap tables: classes, their objects, and references of objects, as one union for the tree table. */
 import { formatBytes, formatBytesExact } from '#shared/format/bytes.ts';
-import { formatCount } from '#shared/format/counts.ts';
+import { formatCount, formatCountOf } from '#shared/format/counts.ts';
 import { formatPercent, formatShare } from '#shared/format/percent.ts';
 import { visibleText } from '#shared/format/visible-text.ts';
 import {
   SYSTEM_DISTANCE,
   type ClassRow,
-  type ClassColumn,
   type EdgeColumn,
   type EdgeRow,
   type NodeColumn,
   type NodeRef,
   type SortSpec,
 } from '#shared/model/heap.ts';
+import type { Grouping, GroupRow, ObjectFilter } from '#shared/model/heap-explore.ts';
 import { textCell, type Cell, type CellPart, type Column } from '../../components/tree-table/columns.ts';
 import type { TreeProvider } from '../../components/tree-table/tree-model.ts';
 import type { HeapClient } from '../../host/workbench.ts';
-import type { SnapshotFocus } from '../../navigation/nav-state.ts';
 import { fieldParts, nodeParts, nodeTitle, retainerParts } from './node-text.ts';
 
 export type HeapRow =
-  | { type: 'class'; row: ClassRow }
+  /** `within` narrows which of its objects are meant. */
+  | { type: 'class'; row: ClassRow; within?: ObjectFilter }
+  /** A module, package or node type; its classes are below. */
+  | { type: 'group'; row: GroupRow; grouping: Grouping }
   | { type: 'object'; node: NodeRef }
   | { type: 'field'; edge: EdgeRow }
   | { type: 'retainer'; edge: EdgeRow };
 
-/** The object a row stands for; null for a class. */
+/** The object a row stands for; null for a class or group. */
 export function nodeOf(row: HeapRow): NodeRef | null {
-  if (row.type === 'class') return null;
+  if (row.type === 'class' || row.type === 'group') return null;
   return row.type === 'object' ? row.node : row.edge.node;
 }
 
@@ -37,9 +39,7 @@ export interface HeapSource {
 }
 
 const NODE_COLUMNS: readonly NodeColumn[] = ['name', 'id', 'shallowBytes', 'retainedBytes', 'distance', 'refcount'];
-const CLASS_COLUMNS: readonly ClassColumn[] = ['name', 'kind', 'objects', 'shallowBytes', 'retainedBytes', 'distance'];
-
-function pick<C extends string>(sort: SortSpec | null, columns: readonly C[]): { by: C; order: SortSpec['order'] } | undefined {
+export function pick<C extends string>(sort: SortSpec | null, columns: readonly C[]): { by: C; order: SortSpec['order'] } | undefined {
   const by = columns.find((column) => column === sort?.by);
   return by && sort ? { by, order: sort.order } : undefined;
 }
@@ -63,36 +63,6 @@ export async function fieldPage(
   return { rows: page.rows.map((edge): HeapRow => ({ type: 'field', edge })), total: page.total, unfiltered: page.unfiltered };
 }
 
-/** The main table of a snapshot: classes, search results, or one object. */
-export function createHeapProvider(source: HeapSource, focus: SnapshotFocus, filter: string): TreeProvider<HeapRow> {
-  const { heap, snapshotId } = source;
-  return {
-    expandable: (row) => row.type === 'class' || nodeOf(row)?.kind !== 'number',
-    async page(parent, window, sort, signal) {
-      if (parent === null) {
-        if (focus.kind === 'object') {
-          const node = await heap.byId({ snapshotId, id: focus.id }, { signal });
-          return { rows: node ? [{ type: 'object', node }] : [], total: node ? 1 : 0 };
-        }
-        if (focus.kind === 'search') {
-          const page = await heap.search({ snapshotId, text: focus.text, query: { ...window, sort: nodeSort(sort) } }, { signal });
-          return { rows: page.rows.map((node) => ({ type: 'object', node })), total: page.total, unfiltered: page.unfiltered };
-        }
-        const query = { ...window, sort: pick(sort, CLASS_COLUMNS), ...(filter ? { filter } : {}) };
-        const page = await heap.classes({ snapshotId, query }, { signal });
-        return { rows: page.rows.map((row) => ({ type: 'class', row })), total: page.total, unfiltered: page.unfiltered };
-      }
-      if (parent.type === 'class') {
-        const query = { ...window, sort: nodeSort(sort) };
-        const page = await heap.instances({ snapshotId, classIndex: parent.row.classIndex, query }, { signal });
-        return { rows: page.rows.map((node) => ({ type: 'object', node })), total: page.total, unfiltered: page.unfiltered };
-      }
-      const node = nodeOf(parent);
-      return node ? fieldPage(source, node.ordinal, window, sort, signal) : { rows: [], total: 0 };
-    },
-  };
-}
-
 /** The retainer tree of one object: what points to it, and what points to that. */
 export function createRetainerProvider({ heap, snapshotId }: HeapSource, ordinal: number): TreeProvider<HeapRow> {
   return {
@@ -112,6 +82,8 @@ export interface HeapColumnsContext {
   /** What a missing retained size means at the moment. */
   retained: 'ready' | 'computing' | 'missing';
   withObjects: boolean;
+  /** What the first column is called. */
+  nameLabel?: string;
   withRefcount: boolean;
 }
 
@@ -134,11 +106,11 @@ export function distanceText(distance: number | null): string {
 }
 
 export function heapColumns(context: HeapColumnsContext): Column<HeapRow>[] {
-  const sizes = (row: HeapRow) => (row.type === 'class' ? row.row : (nodeOf(row) as NodeRef));
+  const sizes = (row: HeapRow) => (row.type === 'class' || row.type === 'group' ? row.row : (nodeOf(row) as NodeRef));
   const columns: Column<HeapRow>[] = [
     {
       id: 'name',
-      label: context.withObjects ? 'Class' : 'Object',
+      label: context.nameLabel ?? (context.withObjects ? 'Class' : 'Object'),
       widthPx: 420,
       sortable: true,
       firstOrder: 'ascending',
@@ -152,8 +124,8 @@ export function heapColumns(context: HeapColumnsContext): Column<HeapRow>[] {
       widthPx: 96,
       align: 'end',
       sortable: true,
-      cell: (row) => (row.type === 'class' ? textCell(formatCount(row.row.objects)) : null),
-      copy: (row) => (row.type === 'class' ? String(row.row.objects) : ''),
+      cell: (row) => (row.type === 'class' || row.type === 'group' ? textCell(formatCount(row.row.objects)) : null),
+      copy: (row) => (row.type === 'class' || row.type === 'group' ? String(row.row.objects) : ''),
     });
   }
   columns.push(
@@ -209,6 +181,8 @@ function nameCell(row: HeapRow): Cell {
   switch (row.type) {
     case 'class':
       return { parts: classParts(row.row), title: `${visibleText(row.row.name, 500)} (${row.row.kind})` };
+    case 'group':
+      return { parts: [{ text: visibleText(row.row.name, 160) || '(none)', tone: 'strong' }, { text: ` ${formatCountOf(row.row.classes, 'class', 'classes')}`, tone: 'muted' }], title: visibleText(row.row.name, 500) };
     case 'object':
       return { parts: nodeParts(row.node), title: nodeTitle(row.node) };
     case 'field':
