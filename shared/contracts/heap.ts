@@ -43,7 +43,7 @@ const comparisonQuery = rowQuery([
 const pair = { baseId: snapshotId, comparedId: snapshotId };
 const side = v.picklist(['new', 'dead', 'survived']);
 
-export const EXPORT_FORMATS = ['json', 'csv', 'html'] as const;
+export const EXPORT_FORMATS = ['json', 'csv', 'html', 'md'] as const;
 export type ExportFormat = (typeof EXPORT_FORMATS)[number];
 
 export interface ComparisonSummary {

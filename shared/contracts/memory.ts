@@ -20,7 +20,6 @@ import {
   type GcSummary,
   type MappingRow,
   type MemoryLimits,
-  type ReferenceReport,
   type RssBreakdown,
   type SegmentHistory,
   type SegmentList,
@@ -68,8 +67,6 @@ const collectionQuery = v.pipe(
 );
 
 const readingId = count;
-/** Hexadecimal, without `0x`. */
-const address = v.pipe(v.string(), v.regex(/^[0-9a-fA-F]{1,16}$/, 'not a hexadecimal address'));
 
 export const memoryContract = defineService('memory', {
   methods: {
@@ -103,8 +100,6 @@ export const memoryContract = defineService('memory', {
     collectNow: method<CollectNowResult>()(v.object({ generation: v.optional(v.picklist([0, 1, 2])) })),
     /** Asks the C allocator to give free memory back to the system (`malloc_trim`, jemalloc's purge). */
     trimMalloc: method<TrimResult>()(empty),
-    /** Who holds a Python object. `address`: of a row of `arenaPins`, or a heap id of a snapshot. */
-    references: method<ReferenceReport>()(v.object({ address })),
   },
   events: {
     /** A collection or a reading of segments was recorded; at most 4 times a second. */

@@ -14,7 +14,7 @@ export type ObjectSet =
   /** A row of `groups`. */
   | { readonly by: 'group'; readonly grouping: Grouping; readonly groupId: number }
   /** A selection made by hand, at most MAX_SELECTED. */
-  | { readonly by: 'ordinals'; readonly ordinals: readonly number[] }
+  | { readonly by: 'ordinals'; readonly ordinals: number[] }
   /** What goes when this object goes, itself included. */
   | { readonly by: 'retainedBy'; readonly ordinal: number }
   /** A cell of a comparison; the snapshot asked must be the one the cell speaks of (`dead`: base, else compared). */
@@ -54,7 +54,7 @@ export interface ObjectFilter {
   readonly minDistance?: number;
   readonly maxDistance?: number;
   /** Node types as in `NodeRef.kind`. */
-  readonly kinds?: readonly string[];
+  readonly kinds?: string[];
   /** Only objects that go when this one goes. */
   readonly retainedBy?: number;
   /** Only objects that are not in this (earlier) snapshot: "allocated since". */

@@ -330,10 +330,10 @@ export interface CollectionRow {
   /** CPython, at the start: allocations minus deallocations since the last collection of each generation. */
   counts: number[] | null;
   thresholds: number[] | null;
-  /** CPython, objects the collector follows. Only known for collections that Heaphouse asked for, and on 3.15 (candidates). */
+  /** CPython, objects the collector follows. Only known for collections that Heaphouse asked for; before: also on 3.15 (candidates). */
   trackedBefore: number | null;
   trackedAfter: number | null;
-  /** V8, where it tells. */
+  /** Used heap; only known for collections that Heaphouse asked for. */
   heapBeforeBytes: number | null;
   heapAfterBytes: number | null;
   freedBytes: number | null;
@@ -412,21 +412,4 @@ export interface TrimResult {
   rssAfterBytes: number | null;
   /** What the allocator itself says it gave back; null where it does not. */
   releasedBytes: number | null;
-}
-
-/** Who accounts for the reference count of an object. */
-export interface ReferenceReport {
-  address: string;
-  type: string;
-  /** Short, without running code of the program. */
-  preview: string;
-  /** Without our own; null when immortal. */
-  count: number | null;
-  immortal: boolean;
-  /** Objects that hold it and by what name; `count` is how many references that one holds. */
-  referrers: { address: string; type: string; name: string; count: number }[];
-  /** References that no object accounts for: local variables of running functions, C code. */
-  heldFromC: number | null;
-  truncated: boolean;
-  notes: string[];
 }

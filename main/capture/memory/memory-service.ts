@@ -244,9 +244,6 @@ export function createMemoryService({ target, hasTarget, query, collect }: Memor
     gcSummary,
     collectNow,
     trimMalloc,
-    references() {
-      throw new HeaphouseError('unsupported', 'References of a single object are not read yet.');
-    },
   };
   return {
     methods,
