@@ -2,6 +2,7 @@
 import { defineStore } from 'pinia';
 import { ref } from 'vue';
 import { COMMANDS, type CommandId, type CommandSpec } from '#shared/model/commands.ts';
+import { allocatorsNav, gcNav, segmentsNav } from '../navigation/memory-nav.ts';
 import { compareNav, snapshotNav } from '../navigation/nav-state.ts';
 import { useNavigationStore } from '../stores/navigation.ts';
 import { lastPair, useSessionsStore } from '../stores/sessions.ts';
@@ -63,6 +64,9 @@ export const useCommands = defineStore('commands', () => {
         navigation.go(pair ? compareNav(id, { baseId: pair[0].id, comparedId: pair[1].id }) : compareNav(id));
       }),
     },
+    'view.gc': { when: () => current()?.capabilities.timeline === true, run: withSession((id) => navigation.go(gcNav(id))) },
+    'view.allocators': { when: () => current()?.capabilities.timeline === true, run: withSession((id) => navigation.go(allocatorsNav(id))) },
+    'view.segments': { when: () => current()?.capabilities.timeline === true, run: withSession((id) => navigation.go(segmentsNav(id))) },
     'view.filter': { when: () => document.querySelector('[data-filter]') !== null, run: () => focusFirst('[data-filter]') },
     'view.theme': { run: () => void settings.nextTheme() },
     'go.back': { run: () => navigation.back() },

@@ -3,6 +3,7 @@
  * with made-up targets behind it. Every name says that it is a test's.
  */
 import { heapContract } from '#shared/contracts/heap.ts';
+import { memoryContract } from '#shared/contracts/memory.ts';
 import { sessionsContract } from '#shared/contracts/sessions.ts';
 import { shellContract, type ShellInfo } from '#shared/contracts/shell.ts';
 import { targetsContract } from '#shared/contracts/targets.ts';
@@ -13,6 +14,7 @@ import type { Interpreter, ProcessInfo } from '#shared/model/target.ts';
 import { createChannelPair, type Channel } from '#shared/rpc/channel.ts';
 import { HeaphouseError } from '#shared/rpc/errors.ts';
 import { createRpcServer } from '#shared/rpc/server.ts';
+import { fakeMemoryHandlers, type FakeMemory } from './fake-memory.ts';
 import { provideFakeExplore } from './fake-explore.ts';
 
 export const T0 = Date.UTC(2026, 0, 5, 12, 0, 0);
@@ -101,6 +103,8 @@ export function fakeNode(ordinal: number, more: Partial<NodeRef> = {}): NodeRef 
 export const CLASS_NAMES = ['dict', 'app.Session', 'bytes', 'str', HOSTILE_NAME, 'function', 'tuple', 'list', 'app.cache.Entry'];
 
 export interface FakeWorkbench {
+  /** What the memory service answers from; change it before the view is opened. */
+  memory: FakeMemory;
   /** For `createWorkbench`. */
   open: () => Promise<Channel>;
   /** Methods called, as `service.method`, with their parameters. */
@@ -129,6 +133,7 @@ export function createFakeWorkbench(initial: { sessions?: SessionInfo[]; process
   const channels = new Set<Channel>();
   const server = createRpcServer();
   const analysed = new Set<string>();
+  const memory: FakeMemory = { arenas: 3, collections: 40, allocators: null };
 
   /** Notes the call, then waits or fails as the test has asked. */
   async function enter(name: string, params: unknown): Promise<void> {
@@ -259,6 +264,8 @@ export function createFakeWorkbench(initial: { sessions?: SessionInfo[]; process
 
   server.provide(timelineContract, { methods: { window: ({ maxPoints }) => fakeTimeline(Math.min(maxPoints, 200)) }, events: { appended: () => () => undefined } });
 
+  server.provide(memoryContract, fakeMemoryHandlers(memory, enter));
+
   const retained = (snapshotId: string, bytes: number) => (analysed.has(snapshotId) ? bytes : null);
   const classRow = (index: number, snapshotId: string): ClassRow => ({
     classIndex: index,
@@ -378,6 +385,7 @@ export function createFakeWorkbench(initial: { sessions?: SessionInfo[]; process
       return page;
     },
     calls,
+    memory,
     setSessions,
     setProcesses(next) {
       processes = next;

@@ -59,7 +59,7 @@ export function createCollectionProvider(memory: MemoryClient, filter: Collectio
 
 /** `longestMs`: for the bars. `python`: CPython counts objects, V8 bytes. */
 export function collectionColumns(python: boolean, longestMs: () => number): Column<CollectionRow>[] {
-  const objects = (id: 'collected' | 'uncollectable' | 'trackedBefore' | 'trackedAfter', label: string, hint: string, widthPx = 84): Column<CollectionRow> => ({
+  const objects = (id: 'collected' | 'uncollectable', label: string, hint: string, widthPx = 84): Column<CollectionRow> => ({
     id,
     label,
     hint,
@@ -105,7 +105,7 @@ export function collectionColumns(python: boolean, longestMs: () => number): Col
       copy: (row) => String(row.pauseMs),
     },
     ...(python
-      ? [objects('collected', 'Collected', 'Unreachable objects that were freed'), objects('uncollectable', 'Uncollectable', 'Unreachable objects that could not be freed (gc.garbage)', 100)]
+      ? [objects('collected', 'Collected', 'Unreachable objects that were freed'), objects('uncollectable', 'Uncollectable', 'Unreachable objects that could not be freed (gc.garbage)', 112)]
       : [bytes('heapBeforeBytes', 'Heap before', 'Used heap when it began'), bytes('heapAfterBytes', 'Heap after', 'Used heap when it ended'), bytes('freedBytes', 'Freed', 'Difference of both')]),
     {
       id: 'trigger',
@@ -128,8 +128,15 @@ export function collectionColumns(python: boolean, longestMs: () => number): Col
             widthPx: 180,
             cell: (row: CollectionRow) => (row.counts ? { parts: [{ text: row.counts.join(', ') }, ...(row.thresholds ? [{ text: ` of ${row.thresholds.join(', ')}`, tone: 'muted' as const }] : [])] } : textCell(UNKNOWN, { tone: 'muted' })),
           } satisfies Column<CollectionRow>,
-          objects('trackedBefore', 'Followed before', 'Objects the collector follows, when it began. Known for collections that Heaphouse asked for', 116),
-          objects('trackedAfter', 'after', 'Objects the collector follows, when it ended', 76),
+          {
+            id: 'trackedBefore',
+            label: 'Followed',
+            hint: 'Objects the collector follows, before and after. Known for collections that Heaphouse asked for',
+            widthPx: 134,
+            align: 'end',
+            sortable: true,
+            cell: (row: CollectionRow) => (row.trackedBefore === null ? textCell(UNKNOWN, { tone: 'muted' }) : textCell(`${formatCount(row.trackedBefore)} → ${formatCount(row.trackedAfter)}`)),
+          } satisfies Column<CollectionRow>,
         ]
       : []),
   ];
