@@ -1,0 +1,3 @@
+export const protocolFile: string;
+export const documentFile: string;
+export function protocolDocument(protocol: unknown): string;
