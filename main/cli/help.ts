@@ -64,7 +64,7 @@ What holds the objects of a class: all of them grouped by holder, then the large
   --top N         objects, default ${DEFAULT_RETAINERS_TOP}, largest retained size first
   --paths N       paths an object, default ${DEFAULT_PATHS}
 `,
-  compare: `heaphouse compare BASE COMPARED [--format json|csv|html|table] [--out FILE] [--fail-on GATE] [--no-values]
+  compare: `heaphouse compare BASE COMPARED [--format json|csv|html|md|table] [--out FILE] [--fail-on GATE] [--no-values]
 
 What is new, dead and survived between two snapshots of one process, by class, and what holds the new objects.
 

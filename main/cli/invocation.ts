@@ -58,7 +58,7 @@ export interface CompareInvocation {
   command: 'compare';
   base: string;
   compared: string;
-  format: 'json' | 'csv' | 'html' | 'table';
+  format: 'json' | 'csv' | 'html' | 'md' | 'table';
   /** Null: standard output. */
   out: string | null;
   failOn: string[];

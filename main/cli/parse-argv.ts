@@ -210,10 +210,10 @@ function format<const F extends readonly [string, ...string[]]>(split: SplitArgu
 }
 
 /** Without --format the ending of --out decides; on standard output it is the table. */
-function compareFormat(split: SplitArguments, out: string | null): 'table' | 'json' | 'csv' | 'html' {
-  const known = ['table', 'json', 'csv', 'html'] as const;
+function compareFormat(split: SplitArguments, out: string | null): 'table' | 'json' | 'csv' | 'html' | 'md' {
+  const known = ['table', 'json', 'csv', 'html', 'md'] as const;
   if (one(split, 'format') !== null || out === null) return format(split, known);
-  const ending = /\.(json|csv|html|htm|txt)$/i.exec(out)?.[1]?.toLowerCase();
+  const ending = /\.(json|csv|html|htm|md|txt)$/i.exec(out)?.[1]?.toLowerCase();
   if (ending === 'txt') return 'table';
   if (ending === 'htm') return 'html';
   const found = known.find((name) => name === ending);

@@ -10,6 +10,7 @@ import type { ComparisonRow, HeapProgress, HolderGroup, HolderStep, NodeRef } fr
 import { MAX_PAGE_ROWS } from '#shared/model/heap.ts';
 import { identityNote, pairWarning } from './identity-note.ts';
 import { comparisonTotals } from './comparison-totals.ts';
+import { reportGrowth } from './growth-lines.ts';
 import { compareByGrowth, growthScore } from './growth-rank.ts';
 import { writeHeadline } from './headline.ts';
 import {
@@ -65,7 +66,7 @@ export async function allComparisonRows(comparison: Comparison, signal?: AbortSi
 /** Node kinds whose name is a value of the program rather than a name somebody gave in the source. */
 const VALUE_KINDS = new Set(['string', 'concatenated string', 'sliced string', 'number', 'heap number', 'bigint', 'symbol', 'regexp']);
 
-function reportObject(node: NodeRef, includeValues: boolean): ReportObject {
+export function reportObject(node: NodeRef, includeValues: boolean): ReportObject {
   const isValue = VALUE_KINDS.has(node.kind);
   return { id: node.id, name: isValue && !includeValues ? node.className : node.name };
 }
@@ -140,6 +141,8 @@ export async function buildComparisonReport(comparison: Comparison, options: Rep
       `At most ${limit} holders are listed for a class; the smaller ones of ${formatCountOf(cutHolders.length, 'class', 'classes')} are left out.`,
     );
   }
+  const growth = await reportGrowth(comparison, (node) => reportObject(node, includeValues), signal ? { signal } : {});
+  if (growth.cut) cuts.push(growth.cut);
   if (!includeValues) cuts.push('Values (text of strings and previews) are left out.');
 
   const classes = rows.map(reportClass);
@@ -160,6 +163,7 @@ export async function buildComparisonReport(comparison: Comparison, options: Rep
     totals,
     classes,
     holders,
+    growth: growth.lines,
     cuts,
   };
 }

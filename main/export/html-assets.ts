@@ -35,6 +35,7 @@ th[aria-sort=descending] button::after{content:" \\2193"}
 .path li:not(:last-child)::after{content:" \\2192";color:var(--muted)}
 .path .edge{color:var(--muted)}
 details summary{cursor:pointer}
+.growth{margin:2px 0;padding-left:20px;list-style:none}.growth li{margin:2px 0;overflow-wrap:anywhere}
 .bar{display:block;width:160px;height:6px;margin-top:4px}
 .bar rect{fill:var(--bar)}.bar rect+rect{fill:var(--accent)}
 #m-overview:checked~.scroll :is(th,td):is(:nth-child(n+8):nth-child(-n+12),:nth-child(n+14):nth-child(-n+18)){display:none}

@@ -53,6 +53,23 @@ export interface ReportHolders {
   groups: ReportHolderGroup[];
 }
 
+/** A line of the growth tree: new objects (and survivors that grew) at or below one folded path. */
+export interface ReportGrowthLine {
+  /** `module __main__ → _cache (dict)` at the first level, `[*] (Session)` below. */
+  text: string;
+  objects: number;
+  shallowBytes: number;
+  retainedBytes: number;
+  /** Survivors whose own size grew, and by how much. */
+  grownObjects: number;
+  grownBytes: number;
+  /** First and last new object by id; null when only survivors grew. */
+  first: ReportObject | null;
+  last: ReportObject | null;
+  /** The largest lines below. */
+  lines: ReportGrowthLine[];
+}
+
 export interface ReportHeadline {
   /** One sentence: what grew, by how much, and what holds it. Names stand between backquotes. */
   text: string;
@@ -80,6 +97,8 @@ export interface ComparisonReport {
   /** In order of growth. */
   classes: ReportClass[];
   holders: ReportHolders[];
+  /** The growth tree, largest first: its first lines to some depth. */
+  growth: ReportGrowthLine[];
   /** What was left out, in words; empty when nothing. */
   cuts: string[];
 }

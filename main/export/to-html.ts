@@ -7,6 +7,7 @@ import { formatCount, formatCountDelta, formatCountOf } from '#shared/format/cou
 import { escapeHtml } from '#shared/format/html.ts';
 import { visibleText } from '#shared/format/visible-text.ts';
 import type { Amount } from '#shared/model/heap.ts';
+import { growthSections } from './growth-html.ts';
 import { groupLabel } from './holder-text.ts';
 import { REPORT_CSP, REPORT_SCRIPT, REPORT_STYLE } from './html-assets.ts';
 import { COMPARISON_CELLS, type ComparisonReport, type ReportClass, type ReportHolderGroup, type ReportHolders, type ReportSnapshot } from './report-model.ts';
@@ -18,6 +19,7 @@ const MAX_BYTES = 5_000_000;
 /** What is left for head, totals and the sentences after the table. */
 const RESERVED_BYTES = 60_000;
 const MAX_HOLDERS_BYTES = 1_500_000;
+const MAX_GROWTH_BYTES = 700_000;
 
 const text = (value: string, maxChars = MAX_NAME_CHARS) => escapeHtml(visibleText(value, maxChars));
 const bytesOf = (html: string) => Buffer.byteLength(html);
@@ -27,7 +29,9 @@ export function comparisonToHtml(report: ComparisonReport): { html: string; cuts
   const cuts = [...report.cuts];
   const holders = fill(report.holders.map(holderSection), MAX_HOLDERS_BYTES);
   if (holders.taken < report.holders.length) cuts.push(`Holders of ${report.holders.length - holders.taken} more classes are left out of this page.`);
-  const room = MAX_BYTES - RESERVED_BYTES - bytesOf(REPORT_STYLE) - bytesOf(REPORT_SCRIPT) - bytesOf(holders.html);
+  const growth = fill(growthSections(report.growth), MAX_GROWTH_BYTES);
+  if (growth.taken < report.growth.length) cuts.push(`${formatCount(report.growth.length - growth.taken)} more lines of the growth tree are left out of this page.`);
+  const room = MAX_BYTES - RESERVED_BYTES - bytesOf(REPORT_STYLE) - bytesOf(REPORT_SCRIPT) - bytesOf(holders.html) - bytesOf(growth.html);
   const classes = fill(report.classes.slice(0, MAX_CLASSES).map(classRow), room);
   if (classes.taken < report.classes.length) {
     cuts.push(
@@ -41,6 +45,8 @@ export function comparisonToHtml(report: ComparisonReport): { html: string; cuts
     snapshotTable(report),
     `<h2>What holds what grew</h2>\n`,
     holders.html || '<p class="note">No class has more objects than before.</p>\n',
+    `<h2>Where new objects hang</h2>\n`,
+    growth.html || '<p class="note">Nothing is new.</p>\n',
     classTable(classes.html, classes.taken),
     about(report, cuts),
     `</main>\n<script>${REPORT_SCRIPT}</script>\n</body>\n</html>\n`,

@@ -22,5 +22,5 @@ export function* jsonDocument(document: object, lists: readonly string[]): Gener
 }
 
 export function comparisonToJson(report: ComparisonReport): Generator<string> {
-  return jsonDocument(report, ['classes', 'holders', 'cuts']);
+  return jsonDocument(report, ['classes', 'holders', 'growth', 'cuts']);
 }

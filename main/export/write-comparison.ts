@@ -4,12 +4,17 @@ import type { ComparisonReport } from './report-model.ts';
 import { comparisonToCsv } from './to-csv.ts';
 import { comparisonToHtml } from './to-html.ts';
 import { comparisonToJson } from './to-json.ts';
+import { comparisonToMarkdown } from './to-markdown.ts';
 import { writeFileAtomic } from './write-atomic.ts';
 
 /** The text of the report in pieces, with what this format leaves out. */
 export function renderComparison(report: ComparisonReport, format: ExportFormat): { parts: Iterable<string>; cuts: string[] } {
   if (format === 'json') return { parts: comparisonToJson(report), cuts: report.cuts };
   if (format === 'csv') return { parts: comparisonToCsv(report), cuts: ['CSV has the classes and the first holder of each; JSON and HTML have all holders.'] };
+  if (format === 'md') {
+    const { text, cuts } = comparisonToMarkdown(report);
+    return { parts: [text], cuts };
+  }
   const { html, cuts } = comparisonToHtml(report);
   return { parts: [html], cuts };
 }

@@ -80,10 +80,16 @@ function scripts(heap: Heap): string[] {
   });
 }
 
-/** Script of the function that made an object: `__proto__` → `constructor` → script. Null for what V8 brings along. */
+/**
+ * Script of the function that made an object: `__proto__` → `constructor` → script; prototypes, which Node.js 20 calls
+ * by the name of the class as well, have the constructor themselves. Null for what V8 brings along.
+ */
 function scriptOfObject(heap: Heap, node: number): string | null {
-  const proto = follow(heap, node, '__proto__');
-  const constructor = proto < 0 ? -1 : follow(heap, proto, 'constructor');
+  let constructor = follow(heap, node, 'constructor');
+  if (constructor < 0) {
+    const proto = follow(heap, node, '__proto__');
+    constructor = proto < 0 ? -1 : follow(heap, proto, 'constructor');
+  }
   if (constructor >= 0 && heap.nodeKind[constructor] === heap.kinds.closure) return scriptOfFunction(heap, constructor);
   return null;
 }
@@ -91,7 +97,10 @@ function scriptOfObject(heap: Heap, node: number): string | null {
 /** Script a function stands in, null when V8 does not say. */
 export function scriptOfFunction(heap: Heap, closure: number): string | null {
   const shared = follow(heap, closure, 'shared');
-  const script = shared < 0 ? -1 : follow(heap, shared, 'script');
+  if (shared < 0) return null;
+  // Node.js 20 has one field for the script and its debug information.
+  let script = follow(heap, shared, 'script');
+  if (script < 0) script = follow(heap, shared, 'script_or_debug_info');
   if (script < 0) return null;
   const name = rawNodeName(heap, script);
   return name === '' || name.startsWith('system / ') ? null : name;

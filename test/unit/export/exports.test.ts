@@ -5,6 +5,7 @@ import type { ComparisonReport } from '#main/export/report-model.ts';
 import { comparisonToCsv } from '#main/export/to-csv.ts';
 import { comparisonToHtml } from '#main/export/to-html.ts';
 import { comparisonToJson } from '#main/export/to-json.ts';
+import { comparisonToMarkdown } from '#main/export/to-markdown.ts';
 import { compareHeaps } from '#main/heap/compare.ts';
 import { openHeap } from '#main/heap/open.ts';
 import { comparisonPair, HOSTILE_NAMES } from '#test/fixtures/comparison-pair.ts';
@@ -47,6 +48,48 @@ describe('the model', () => {
     const quiet = await reportOf({ sessions: 0 });
     expect(quiet.headline).toMatchObject({ className: null, text: expect.stringContaining('Nothing grew') as string });
     expect(quiet.holders).toEqual([]);
+  });
+});
+
+describe('the growth tree', () => {
+  it('stands in the model, largest line first, with lines below', () => {
+    expect(leak.growth).toHaveLength(1);
+    expect(leak.growth[0]).toMatchObject({
+      text: 'module __main__ → _cache (dict)', objects: 600, shallowBytes: 30_000, retainedBytes: 30_000, grownBytes: 0, last: { name: 'user-secret-299' },
+      lines: [{ text: '[*] (__main__.Session)', objects: 600, lines: [{ text: 'user (str)', objects: 300, lines: [] }] }],
+    });
+  });
+
+  it('stands in the page as lists that open without a script', () => {
+    const { document } = new JSDOM(comparisonToHtml(leak).html).window;
+    const first = document.querySelector('ul.growth > li > details')!;
+    expect(first.querySelector('summary')!.textContent).toContain('module __main__ → _cache (dict) 600 new');
+    expect(first.hasAttribute('open')).toBe(true);
+    expect(first.querySelectorAll('li')).toHaveLength(2);
+  });
+
+  it('has no values when they are left out', async () => {
+    const report = await reportOf({ sessions: 3 }, false);
+    expect(JSON.stringify(report.growth)).not.toContain('secret');
+  });
+});
+
+describe('Markdown', () => {
+  it('says what grew, where it hangs and which classes', () => {
+    const { text } = comparisonToMarkdown(leak);
+    expect(text).toContain('**+300 `__main__.Session` objects, +29.3 KiB retained, held by `module __main__ → _cache (dict)`.**');
+    expect(text).toContain('- `module __main__ → _cache (dict)`: 600 new, 29.3 KiB\n  - `[*] (__main__.Session)`: 600 new');
+    expect(text).toContain('| `__main__.Session` | 300 | 0 | +300 | +29.3 KiB |');
+  });
+
+  it('lets no name become markup', () => {
+    const { text } = comparisonToMarkdown(hostile);
+    for (const line of text.split('\n').filter((entry) => entry.startsWith('| `'))) {
+      expect(line.match(/(?<!\\)\|/g), line).toHaveLength(line.includes('Snapshot') ? 5 : 6);
+    }
+    const outside = text.replace(/`[^`\n]*`/g, '');
+    expect(outside).not.toMatch(/[^\\]<|javascript:|DROP TABLE/);
+    expect(text).not.toContain('\u202e');
   });
 });
 
