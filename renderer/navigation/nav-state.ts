@@ -46,7 +46,7 @@ export interface SnapshotNav {
   /** Heap id of the object the treemap starts from; null: the root. */
   zoom: number | null;
   order: StringOrder;
-  /** Earlier snapshot that findings of growth are measured from; null: the one before, `none`: without. */
+  /** Earlier snapshot that findings of growth are measured from; null: the first of the session, `none`: without. */
   since: string | null;
   /** Heap id of the selected object. */
   object: number | null;

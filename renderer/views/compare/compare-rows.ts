@@ -172,7 +172,7 @@ export function compareColumns(context: CompareColumnsContext): Column<CompareRo
     id: 'new.retainedBytes',
     label: 'New retained',
     hint: 'What goes when the new objects of the class go',
-    widthPx: 106,
+    widthPx: 120,
     align: 'end',
     sortable: true,
     cell: (row) => {

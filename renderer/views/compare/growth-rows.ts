@@ -68,7 +68,7 @@ export function growthColumns(newBytes: number, comparedBytes: number): Column<G
     row.type === 'line' ? row.line[measure] : measure === 'shallowBytes' ? row.node.shallowBytes : measure === 'retainedBytes' ? row.node.retainedBytes : null;
   return [
     { id: 'text', label: 'Held by', hint: 'Path from the roots; list indices, dict keys and hash nodes read as one edge', widthPx: 460, sortable: true, firstOrder: 'ascending', cell: nameCell },
-    countColumn({ id: 'objects', label: 'New objects', hint: 'New objects at or below this line', widthPx: 92 }, of('objects')),
+    countColumn({ id: 'objects', label: 'New objects', hint: 'New objects at or below this line', widthPx: 104 }, of('objects')),
     bytesColumn({ id: 'shallowBytes', label: 'New size', hint: 'Bytes of the new objects, with their share of all that is new', whole: newBytes, widthPx: 140 }, of('shallowBytes')),
     bytesColumn({ id: 'retainedBytes', label: 'Retained', hint: 'What goes when these new objects go', widthPx: 92 }, of('retainedBytes')),
     {

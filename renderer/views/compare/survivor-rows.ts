@@ -55,9 +55,9 @@ export function survivorColumns(comparedBytes: number): Column<SurvivorRow>[] {
       },
     },
     bytesColumn({ id: 'grownRetainedBytes', label: 'Growth', hint: 'Retained size, compared minus base', whole: comparedBytes, signed: true, widthPx: 150 }, grown((row) => row.grownRetainedBytes)),
-    countColumn({ id: 'newObjects', label: 'New objects', hint: 'New objects among what it retains now', widthPx: 96 }, (row) => (row.type === 'grown' ? row.row.newObjects : row.row.objects)),
-    countColumn({ id: 'addedFields', label: 'New references', hint: 'References it has more than before', widthPx: 104 }, grown((row) => row.addedFields)),
-    bytesColumn({ id: 'grownShallowBytes', label: 'Own growth', hint: 'Shallow size, compared minus base', signed: true, widthPx: 92 }, (row) => (row.type === 'grown' ? row.row.grownShallowBytes : row.row.shallowBytes)),
+    countColumn({ id: 'newObjects', label: 'New objects', hint: 'New objects among what it retains now', widthPx: 104 }, (row) => (row.type === 'grown' ? row.row.newObjects : row.row.objects)),
+    countColumn({ id: 'addedFields', label: 'New references', hint: 'References it has more than before', widthPx: 122 }, grown((row) => row.addedFields)),
+    bytesColumn({ id: 'grownShallowBytes', label: 'Own growth', hint: 'Shallow size, compared minus base', signed: true, widthPx: 108 }, (row) => (row.type === 'grown' ? row.row.grownShallowBytes : row.row.shallowBytes)),
     bytesColumn({ id: 'baseRetainedBytes', label: 'Before', hint: 'Retained size in the base snapshot', widthPx: 88 }, grown((row) => row.baseRetainedBytes)),
     bytesColumn({ id: 'retainedBytes', label: 'After', hint: 'Retained size in the compared snapshot', widthPx: 88 }, grown((row) => row.node.retainedBytes ?? 0)),
   ];
