@@ -46,9 +46,13 @@ export function createGrowthProvider(explore: ExploreClient, pair: ComparePair, 
   };
 }
 
-/** The first level shows its whole path, what is below only its own step. */
-function lineParts(line: GrowthLine): CellPart[] {
-  return line.steps.flatMap((step, index) => stepParts(step, index > 0, index === line.steps.length - 1));
+const MAX_SHOWN_STEPS = 4;
+
+/** The first level shows its path, its middle folded so that the holder stays in sight; what is below only its own step. */
+function lineParts({ steps }: GrowthLine): CellPart[] {
+  const parts = (from: number, end: number) => steps.slice(from, end).flatMap((step, index) => stepParts(step, from + index > 0, from + index === steps.length - 1));
+  if (steps.length <= MAX_SHOWN_STEPS) return parts(0, steps.length);
+  return [...parts(0, 1), { text: ' → …', tone: 'muted' }, ...parts(steps.length - 2, steps.length)];
 }
 
 function stepParts({ edge, node }: HolderStep, arrow: boolean, last: boolean): CellPart[] {
