@@ -232,7 +232,6 @@ export function fakeMemoryHandlers(memory: FakeMemory, enter: (name: string, par
       gcSummary: answer('gcSummary', () => fakeGcSummary(memory.collections)),
       collectNow: answer('collectNow', () => ({ at: T0, pauseMs: 1.5, collected: 402, uncollectable: 1, trackedBefore: 9_000, trackedAfter: 8_600, heapBeforeBytes: 2 * MIB, heapAfterBytes: MIB, rssBeforeBytes: null, rssAfterBytes: null })),
       trimMalloc: answer('trimMalloc', () => ({ at: T0, action: 'malloc_trim', elapsedMs: 0.2, rssBeforeBytes: 43 * MIB, rssAfterBytes: 40 * MIB, releasedBytes: null })),
-      references: answer('references', ({ address }) => ({ address, type: 'app.Session', preview: '<app.Session>', count: 2, immortal: false, referrers: [{ address: '1', type: 'dict', name: '_cache', count: 1 }], heldFromC: 1, truncated: false, notes: [] })),
     },
     events: { recorded: () => () => undefined },
   };

@@ -3,6 +3,9 @@
 /** Steps of occupancy that a class has a colour for. */
 export const LEVELS = 16;
 
+/** Up to this share of its blocks a pool is shown as almost empty. */
+const ALMOST_EMPTY = 0.1;
+
 export type Rgb = readonly [number, number, number];
 
 export interface PoolPalette {
@@ -39,7 +42,7 @@ export function createPalette(base: BaseColours, classes: number, dark: boolean,
     empty[sizeClass] = pack(mix(base.background, full, 0.24));
     for (let level = 0; level <= LEVELS; level++) {
       const share = level / LEVELS;
-      blended[sizeClass * (LEVELS + 1) + level] = pack(colourBy === 'class' ? mix(base.background, full, 0.24 + 0.76 * share) : mix(ends.low, ends.high, share));
+      blended[sizeClass * (LEVELS + 1) + level] = pack(colourBy === 'occupancy' && share <= ALMOST_EMPTY ? ends.low : mix(base.background, full, 0.24 + 0.76 * share));
     }
   }
   return { background: pack(base.background), notRead: pack(base.notRead), virgin: pack(base.virgin), free: pack(base.free), faded: pack(mix(base.background, base.virgin, 0.7)), empty, filled, blended, byOccupancy: colourBy === 'occupancy' };
