@@ -217,7 +217,7 @@ function compareFormat(split: SplitArguments, out: string | null): 'table' | 'js
   if (ending === 'txt') return 'table';
   if (ending === 'htm') return 'html';
   const found = known.find((name) => name === ending);
-  if (!found) throw new UsageError(`--out ${out}: give --format, or a name that ends in .json, .csv, .html or .txt.`);
+  if (!found) throw new UsageError(`--out ${out}: give --format, or a name that ends in .json, .csv, .html, .md or .txt.`);
   return found;
 }
 
