@@ -152,7 +152,7 @@ export function createMemoryService({ target, hasTarget, query, collect }: Memor
       arenas,
       native: isPython ? nativeFigures(statistics) : null,
       v8,
-      jsHeap: heap?.heapUsedBytes != null && heap.heapTotalBytes !== null ? { usedBytes: heap.heapUsedBytes, totalBytes: heap.heapTotalBytes } : null,
+      jsHeap: heap && heap.heapUsedBytes !== null && heap.heapTotalBytes !== null ? { usedBytes: heap.heapUsedBytes, totalBytes: heap.heapTotalBytes } : null,
       objectsInMalloc: isPython && !arenas,
     };
     if (isPython && !input.native) notes.push('The C library tells nothing of its heap here: it is part of what is unexplained.');

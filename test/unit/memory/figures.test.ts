@@ -95,7 +95,8 @@ describe('texts and figures of allocators', () => {
     const facts = { targetKind: 'python', libraries: ['/usr/lib/libc.so.6'], environment: {}, cLibrary: 'glibc 2.36', python: { hasPools: true, hasMimalloc: false, devMode: false, gilEnabled: true }, answering: [] };
     expect(recogniseAllocators(facts).map(({ name }) => name)).toEqual(['pymalloc', 'glibc malloc 2.36']);
     const preloaded = recogniseAllocators({ ...facts, libraries: ['/usr/lib/libc.so.6', '/usr/lib/libjemalloc.so.2'], environment: { LD_PRELOAD: 'libjemalloc.so.2', PYTHONMALLOC: 'malloc_debug' }, python: { ...facts.python, hasPools: false } });
-    expect(preloaded).toMatchObject([{ name: /malloc for all objects with debug hooks/ }, { kind: 'jemalloc', evidence: ['/usr/lib/libjemalloc.so.2 is mapped.', 'LD_PRELOAD=libjemalloc.so.2 in the environment.'] }].map((each) => ({ ...each, ...('name' in each ? { name: expect.stringMatching(each.name) as string } : {}) })));
+    expect(preloaded[0].name).toBe('malloc for all objects with debug hooks (24 to 32 bytes more a block)');
+    expect(preloaded[1]).toMatchObject({ kind: 'jemalloc', evidence: ['/usr/lib/libjemalloc.so.2 is mapped.', 'LD_PRELOAD=libjemalloc.so.2 in the environment.'] });
     expect(recogniseAllocators({ ...facts, targetKind: 'node', python: null, cLibrary: null, libraries: ['/lib/ld-musl-x86_64.so.1'] }).map(({ kind }) => kind)).toEqual(['v8', 'musl']);
     expect(pythonMallocValues(12)).not.toContain('mimalloc');
     expect(pythonMallocValues(13)).toContain('mimalloc_debug');
