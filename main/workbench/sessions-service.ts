@@ -6,7 +6,7 @@ import type { OutputChunk, RecentSession, SessionInfo, SnapshotArtefact } from '
 import type { ServiceHandlers } from '#shared/rpc/define-service.ts';
 import { HeaphouseError } from '#shared/rpc/errors.ts';
 import { ioError } from '#main/storage/io-error.ts';
-import { OUTPUT_FILE, readSessionFile, SESSION_FILE } from '#main/storage/session-file.ts';
+import { INDEX_DIR, OUTPUT_FILE, readSessionFile, SESSION_FILE } from '#main/storage/session-file.ts';
 import type { Hosts } from './hosts.ts';
 import type { LiveSessions } from './live-sessions.ts';
 import { fromSessionFile, newId, type SessionStore } from './session-store.ts';
@@ -180,6 +180,8 @@ export function createSessionsService(options: SessionsServiceOptions): ServiceH
         await hosts.unregisterSnapshot(sessionId, snapshotId);
         // A file that was opened from elsewhere belongs to the user: it only leaves the list.
         if (session.kind !== 'files') await rm(snapshot.path, { force: true });
+        // Index files hold text of the snapshot. Which is whose is in their keys; all of them are only a cache.
+        if (session.dir) await rm(join(session.dir, INDEX_DIR), { recursive: true, force: true });
         store.update(sessionId, (now) => ({ snapshots: now.snapshots.filter(({ id }) => id !== snapshotId) }));
         return null;
       },
