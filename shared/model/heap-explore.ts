@@ -375,14 +375,3 @@ export interface PathsIgnoring extends PathsToRoot {
   /** Edges from the root without the ignored ones; null: nothing else holds it. */
   readonly distance: number | null;
 }
-
-/** A cell of a query's result. Columns named `ordinal` (or ending in `_ordinal`) link to objects. */
-export type QueryCell = string | number | null;
-
-export interface QueryResult {
-  readonly columns: readonly string[];
-  readonly rows: readonly (readonly QueryCell[])[];
-  /** True when the limit cut the rows. */
-  readonly cut: boolean;
-  readonly tookMs: number;
-}
