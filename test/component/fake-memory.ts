@@ -182,6 +182,12 @@ export function fakeGcSummary(collections: number): GcSummary {
   };
 }
 
+interface AskedCollections {
+  start: number;
+  end: number;
+  filter?: { generations?: number[]; uncollectableOnly?: boolean; text?: string };
+}
+
 export interface FakeMemory {
   arenas: number;
   collections: number;
@@ -224,7 +230,8 @@ export function fakeMemoryHandlers(memory: FakeMemory, enter: (name: string, par
       })),
       rssBreakdown: answer('rssBreakdown', fakeRss),
       collections: answer('collections', ({ query }) => {
-        const { filter = {}, start, end } = query;
+        // The bound on rows hides the other fields from the type of the contract.
+        const { filter = {}, start, end }: AskedCollections = query;
         const all = Array.from({ length: memory.collections }, (_, index) => fakeCollection(memory.collections - index));
         const rows = all.filter((row) => (!filter.generations || filter.generations.includes(row.generation)) && (!filter.uncollectableOnly || (row.uncollectable ?? 0) > 0) && (!filter.text || `${row.kind} ${row.triggerAt ?? ''}`.includes(filter.text)));
         return { rows: rows.slice(start, end), start, total: rows.length, unfiltered: all.length };
