@@ -132,7 +132,7 @@ describe.skipIf(!agentIsThere || interpreters().length === 0)(`CPython${agentIsT
       expect(statSync(result.path)).toMatchObject({ size: result.bytes });
       expect(statSync(result.path).mode & 0o777).toBe(0o600);
       expect(result.receipt.pauseMs).toBeGreaterThan(0);
-      expect(result.receipt.notes[0]).toMatch(/^mode: (fork|inProcess)/);
+      expect(result.receipt.notes[0]).toMatch(/^mode: (clone|stopTheWorld|fork|inProcess)/);
       expect(seen.length).toBeGreaterThan(0);
       expect(countOf(result.path, /(^|\.)Kept$/)).toBeGreaterThanOrEqual(1_000);
       expect(snapshots()).toEqual(['a.heapsnapshot']);

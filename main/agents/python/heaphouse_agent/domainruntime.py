@@ -136,8 +136,9 @@ def get_heap_usage(session, params, number):
 
 
 def run_if_waiting(session, params, number):
+    session.answer(number, {})  # before the program goes on: it may be a short one
     session.agent.release()
-    return {}
+    return LATER
 
 
 def get_isolate_id(session, params, number):
