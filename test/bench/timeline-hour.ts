@@ -46,14 +46,14 @@ try {
   await driver.resize(1_440, 900);
   await driver.waitFor(testId('recent-session'), { timeoutMs: 20_000 });
   await driver.click(testId('recent-session'));
-  await driver.waitFor(testId('timeline-surface'), { timeoutMs: 20_000 });
+  await driver.waitFor(testId('timeline-view'), { timeoutMs: 20_000 });
   await new Promise((resolve) => setTimeout(resolve, 3_000));
   await driver.evaluate(`(() => {
     window.frames_ = [];
     let last = 0;
     requestAnimationFrame(function turn(at) { if (last) window.frames_.push(at - last); last = at; requestAnimationFrame(turn); });
   })()`);
-  const surface = `document.querySelector('[data-testid="timeline-surface"] canvas')`;
+  const surface = `document.querySelector('[data-testid="timeline-view"] canvas')`;
   await measure('moving the pointer', 120, (i) => `{ const box = c.getBoundingClientRect(); c.dispatchEvent(new MouseEvent('mousemove', { bubbles: true, clientX: box.left + 80 + ${i} * 6, clientY: box.top + 120 })); }`);
   await measure('zooming in and out', 60, (i) => `{ const box = c.getBoundingClientRect(); c.dispatchEvent(new WheelEvent('wheel', { bubbles: true, cancelable: true, deltaY: ${i} < 30 ? -120 : 120, clientX: box.left + 500, clientY: box.top + 120 })); }`);
   await driver.screenshot('bench-timeline-hour');
