@@ -3,6 +3,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Page } from '#shared/model/heap.ts';
 import type { COLLECTION_COLUMNS, CollectionRow, GcSummary, GcTrigger } from '#shared/model/memory.ts';
 import { columnsOf } from './recording-schema.ts';
+import { collectionFields, nullable, type Row } from './collection-fields.ts';
 
 export interface CollectionFilter {
   fromAt?: number | undefined;
@@ -79,19 +80,12 @@ function marks(values: readonly unknown[]): string {
   return values.length > 0 ? values.map(() => '?').join(', ') : 'NULL';
 }
 
-type Row = Record<string, unknown>;
-
 function toRow(row: Row): CollectionRow {
   const heapBeforeBytes = nullable(row['heap_before_bytes']);
   const heapAfterBytes = nullable(row['heap_after_bytes']);
   return {
     id: Number(row['id']),
-    at: Number(row['at']),
-    pauseMs: Number(row['pause_ms']),
-    kind: String(row['kind']),
-    generation: Number(row['generation']),
-    collected: nullable(row['collected']),
-    uncollectable: nullable(row['uncollectable']),
+    ...collectionFields(row),
     trigger: toTrigger(row['cause']),
     triggerAt: typeof row['cause_at'] === 'string' ? row['cause_at'] : null,
     counts: numbers(row['counts']),
@@ -111,10 +105,6 @@ function toTrigger(value: unknown): GcTrigger {
 
 function numbers(value: unknown): number[] | null {
   return typeof value === 'string' && value !== '' ? value.split(',').map(Number) : null;
-}
-
-function nullable(value: unknown): number | null {
-  return typeof value === 'number' ? value : null;
 }
 
 /** Adds to the collection we asked for between two times what only the asker knows. */

@@ -11,6 +11,7 @@ import { HeaphouseError } from '#shared/rpc/errors.ts';
 import type { CollectionRow, TimelineMark, TimelineStore } from '../capture/timeline-store.ts';
 import { createTimelineStore } from '../capture/timeline-store.ts';
 import { checkVersion, inTransaction, prepareSchema } from './recording-schema.ts';
+import { collectionFields, nullable, type Row } from './collection-fields.ts';
 
 export const RECORDING_FILE = 'recording.db';
 const WRITE_EVERY_MS = 500;
@@ -249,8 +250,6 @@ const READ_COLLECTIONS = 'SELECT at, pause_ms, kind, generation, collected, unco
 const BETWEEN = 'WHERE at >= ? AND at < ? ORDER BY at';
 const MARK_KINDS: readonly string[] = ['snapshot', 'mark', 'exit', 'attach', 'detach'] satisfies TimelineMark['kind'][];
 
-type Row = Record<string, unknown>;
-
 function readRows(database: DatabaseSync, listener: RecordingListener, fromAt = -1e300, toAt = 1e300): void {
   for (const row of database.prepare(`${READ_SAMPLES} ${BETWEEN}`).iterate(fromAt, toAt)) listener.sample(toSample(row));
   for (const row of database.prepare(`${READ_COLLECTIONS} ${BETWEEN}`).iterate(fromAt, toAt)) listener.collection(toCollection(row));
@@ -272,19 +271,10 @@ function toSample(row: Row): MemorySample {
 
 function toCollection(row: Row): CollectionRow {
   return {
-    at: Number(row['at']),
-    pauseMs: Number(row['pause_ms']),
-    kind: String(row['kind']),
-    generation: Number(row['generation']),
-    collected: nullable(row['collected']),
-    uncollectable: nullable(row['uncollectable']),
+    ...collectionFields(row),
     count: Number(row['merged_count']),
     totalPauseMs: Number(row['total_pause_ms']),
   };
-}
-
-function nullable(value: unknown): number | null {
-  return typeof value === 'number' ? value : null;
 }
 
 function thinRows(database: DatabaseSync, insert: Inserts, fromAt: number, toAt: number, stepMs: number): void {
