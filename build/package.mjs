@@ -4,9 +4,11 @@
 //   --out DIR          instead of dist/
 //   --stand-in         without an Electron runtime: packs a stand-in that cannot run, to test the packing
 //   --no-build         out/ is fresh already
-import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
 import { ensureBuilt, ensureInstalled, root } from './runtime.mjs';
 import { findElectron } from './electron-runtime.mjs';
@@ -28,7 +30,22 @@ function useSystemTools(env) {
   if (found) env.ELECTRON_BUILDER_7ZIP_PATH = found;
 }
 
-/** Returns the files that were made (none for a folder only). `afterPack` is electron-builder's hook, for tests. */
+/** Writes `SHA256SUMS` beside the packages, in the format `sha256sum --check` reads. Returns its path, or null without packages. */
+export async function writeChecksums(files, out) {
+  const packages = files.filter((file) => existsSync(file) && statSync(file).isFile()).sort();
+  if (packages.length === 0) return null;
+  const lines = [];
+  for (const file of packages) {
+    const hash = createHash('sha256');
+    await pipeline(createReadStream(file), hash);
+    lines.push(`${hash.digest('hex')}  ${basename(file)}\n`);
+  }
+  const sums = join(resolve(root, out), 'SHA256SUMS');
+  writeFileSync(sums, lines.join(''));
+  return sums;
+}
+
+/** Returns the files that were made (none for a folder only), their checksums last. `afterPack` is electron-builder's hook, for tests. */
 export async function packageApp({ dirOnly = false, targets = [], out = 'dist', standIn = false, build = true, afterPack } = {}) {
   ensureInstalled(log);
   if (build) ensureBuilt(log);
@@ -42,7 +59,7 @@ export async function packageApp({ dirOnly = false, targets = [], out = 'dist', 
   const electronDist = standInDir ? makeStandInDist(standInDir, electronVersion) : runtime ? distOf(runtime) : undefined;
   const arch = Arch[process.arch === 'arm64' ? 'arm64' : 'x64'];
   try {
-    return await pack({
+    const files = await pack({
       projectDir: root,
       // No names: the targets that electron-builder.yml lists for this system.
       targets: Platform.current().createTarget(dirOnly ? ['dir'] : targets.length > 0 ? targets : null, arch),
@@ -55,6 +72,8 @@ export async function packageApp({ dirOnly = false, targets = [], out = 'dist', 
         ...(afterPack === undefined ? {} : { afterPack }),
       },
     });
+    const sums = await writeChecksums(files, out);
+    return sums === null ? files : [...files, sums];
   } finally {
     if (standInDir) rmSync(standInDir, { recursive: true, force: true });
   }

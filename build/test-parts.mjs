@@ -1,4 +1,4 @@
-// Brings what the tests need beyond npm packages: a browser with its driver and gdb. Uses the system's package manager
+// Brings what the tests need beyond npm packages: a browser with its driver, gdb, and a packer. Uses the system's package manager
 // where that is Debian's and we may; otherwise says what is missing, and the tests that need it report themselves skipped.
 import { spawnSync } from 'node:child_process';
 
@@ -7,6 +7,7 @@ const PARTS = [
   { program: 'chromedriver', packages: ['chromium-driver'], for: 'end-to-end tests' },
   { program: 'gdb', packages: ['gdb'], for: 'attach tests for Python' },
   { program: 'python3', packages: ['python3'], for: 'tests with Python targets' },
+  { program: '7z', packages: ['p7zip-full'], for: 'the test of the tar.gz package' },
 ];
 
 const has = (program) => spawnSync(process.platform === 'win32' ? 'where' : 'which', [program], { stdio: 'ignore' }).status === 0;

@@ -165,7 +165,7 @@ describe.skipIf(reason !== null)(`packaging${reason ? ` (skipped: ${reason})` : 
     const entry = readFileSync(join(out, 'heaphouse.desktop'), 'utf8');
     expect(entry).toMatch(/^Name=Heaphouse$/m);
     expect(entry).toMatch(/^Exec=.*heaphouse %F$/m);
-    expect(entry).toMatch(/^MimeType=application\/x-heapsnapshot;$/m);
+    expect(entry).toMatch(/^MimeType=application\/x-heapsnapshot;application\/x-heaphouse-session;$/m);
     expect(entry).toMatch(/^Categories=Development;$/m);
     expect(entry).toMatch(/^Comment=A workbench .+/m);
     expect(entry).toMatch(/^StartupWMClass=Heaphouse$/m);
@@ -206,6 +206,8 @@ describe.skipIf(reason !== null)(`packaging${reason ? ` (skipped: ${reason})` : 
       expect(file).toMatch(/^heaphouse-\d+\.\d+\.\d+-linux-\w+\.tar\.gz$/);
       const listing = spawnSync('tar', ['-tzf', join(folder, file)], { encoding: 'utf8' }).stdout;
       expect(listing).toContain('/resources/app.asar');
+      const checked = spawnSync('sha256sum', ['--check', '--strict', 'SHA256SUMS'], { cwd: folder, encoding: 'utf8' });
+      expect([checked.status, checked.stdout]).toEqual([0, `${file}: OK\n`]);
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
