@@ -15,6 +15,8 @@ export const OUTPUT_FILE = 'output.log';
 export const EXPORTS_DIR = 'exports';
 /** Indexes of the session's snapshots: a cache, may be deleted at any time. */
 export const INDEX_DIR = 'index';
+/** Further targets of the session, each a session folder of its own. */
+export const TARGETS_DIR = 'targets';
 export const SESSION_VERSION = 1;
 const MAX_SESSION_FILE_BYTES = 16 * 1024 * 1024;
 

@@ -11,7 +11,8 @@ import type { Dispose } from '#shared/rpc/channel.ts';
 import type { CallContext, Progress } from '#shared/rpc/define-service.ts';
 import { HeaphouseError, isCancelled, toWireError } from '#shared/rpc/errors.ts';
 import type { CaptureState, CollectResult } from '#main/hosts/capture-contract.ts';
-import { createSessionDir, OUTPUT_FILE, removeEmptySession } from '#main/storage/session-file.ts';
+import { defaultSessionDir } from '#main/storage/app-folders.ts';
+import { createSessionDir, OUTPUT_FILE, removeEmptySession, TARGETS_DIR } from '#main/storage/session-file.ts';
 import { diagnoseExit } from '#main/targets/exit-diagnosis.ts';
 import type { TargetExit } from '#main/targets/types.ts';
 import type { CaptureClient, Hosts } from './hosts.ts';
@@ -37,8 +38,11 @@ interface Live {
 }
 
 export interface LiveSessions {
-  /** Opens a session around a target that has just been started or reached. Disposes of the target if that fails. */
-  begin(target: LiveTarget, title: string, context: CallContext<Progress>): Promise<string>;
+  /**
+   * Opens a session around a target that has just been started or reached. Disposes of the target if that fails. With a
+   * parent it is a further target of that session.
+   */
+  begin(target: LiveTarget, title: string, context: CallContext<Progress>, parent?: SessionInfo): Promise<string>;
   takeSnapshot(sessionId: string, name: string | undefined, context: CallContext<Progress>): Promise<SnapshotArtefact>;
   collectGarbage(sessionId: string): Promise<CollectResult>;
   mark(sessionId: string, label: string): Promise<void>;
@@ -83,10 +87,10 @@ export function createLiveSessions({ store, hosts, sessionDir }: LiveSessionsOpt
     store.update(sessionId, (session) => ({ receipts: [...session.receipts, receipt].slice(-MAX_RECEIPTS) }));
   }
 
-  async function begin(target: LiveTarget, title: string, context: CallContext<Progress>): Promise<string> {
+  async function begin(target: LiveTarget, title: string, context: CallContext<Progress>, parent?: SessionInfo): Promise<string> {
     const id = newId('s');
     const createdAt = Date.now();
-    const dir = sessionDir(title, createdAt);
+    const dir = parent?.dir ? defaultSessionDir(join(parent.dir, TARGETS_DIR), title, createdAt) : sessionDir(title, createdAt);
     try {
       await createSessionDir(dir);
     } catch (error) {
@@ -115,6 +119,7 @@ export function createLiveSessions({ store, hosts, sessionDir }: LiveSessionsOpt
       exit: null,
       snapshots: [],
       receipts: target.receipt ? [target.receipt] : [],
+      ...(parent ? { parentId: parent.id } : {}),
       capabilities: { snapshot: false, collect: false, timeline: false, output: target.onOutput !== null },
     });
     const live: Live = {

@@ -6,12 +6,14 @@ import type { OutputChunk, RecentSession, SessionInfo, SnapshotArtefact } from '
 import type { ServiceHandlers } from '#shared/rpc/define-service.ts';
 import { HeaphouseError } from '#shared/rpc/errors.ts';
 import { ioError } from '#main/storage/io-error.ts';
-import { INDEX_DIR, OUTPUT_FILE, readSessionFile, SESSION_FILE } from '#main/storage/session-file.ts';
+import { INDEX_DIR, OUTPUT_FILE, readSessionFile, SESSION_FILE, TARGETS_DIR } from '#main/storage/session-file.ts';
 import type { Hosts } from './hosts.ts';
 import type { LiveSessions } from './live-sessions.ts';
 import { fromSessionFile, newId, type SessionStore } from './session-store.ts';
 
 const MAX_RECENT = 50;
+/** More targets than this in one folder were not made by us. */
+const MAX_FURTHER_TARGETS = 200;
 /** Of a recorded output.log only this much is shown. */
 const MAX_OUTPUT_CHARS = 1024 * 1024;
 
@@ -63,7 +65,29 @@ export function createSessionsService(options: SessionsServiceOptions): ServiceH
       return store.list().at(-1)!.id;
     }
     store.add(session);
+    await openFurtherTargets(dir, session.id);
     return session.id;
+  }
+
+  /** What lies in the session's `targets/`. One that cannot be read is left out: the others and the parent still can. */
+  async function openFurtherTargets(dir: string, parentId: string): Promise<void> {
+    const names = await readdir(join(dir, TARGETS_DIR)).catch(() => [] as string[]);
+    for (const name of names.sort().slice(0, MAX_FURTHER_TARGETS)) {
+      const child = join(dir, TARGETS_DIR, name);
+      if (store.list().some((session) => session.dir === child)) continue;
+      const file = await readSessionFile(child).catch(() => null);
+      if (!file) continue;
+      const session = { ...fromSessionFile(child, file), parentId };
+      store.add(store.find(session.id) ? { ...session, id: newId('s') } : session);
+    }
+  }
+
+  async function close(sessionId: string): Promise<void> {
+    store.get(sessionId);
+    const further = store.list().filter(({ parentId }) => parentId === sessionId);
+    await Promise.all(further.map(({ id }) => close(id)));
+    await live.end(sessionId);
+    await store.remove(sessionId);
   }
 
   async function open(paths: string[]): Promise<string> {
@@ -160,9 +184,7 @@ export function createSessionsService(options: SessionsServiceOptions): ServiceH
         return null;
       },
       async close({ sessionId }) {
-        store.get(sessionId);
-        await live.end(sessionId);
-        await store.remove(sessionId);
+        await close(sessionId);
         return null;
       },
       rename({ sessionId, title }) {

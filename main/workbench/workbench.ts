@@ -2,7 +2,10 @@
  * The workbench without a host: services, worker processes, sessions. Electron, the web host and the CLI each make one,
  * serve it over their transport, and dispose of it when they end.
  */
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { exploreContract } from '#shared/contracts/explore.ts';
+import { familyContract } from '#shared/contracts/family.ts';
 import { heapContract } from '#shared/contracts/heap.ts';
 import { memoryContract } from '#shared/contracts/memory.ts';
 import { sessionsContract } from '#shared/contracts/sessions.ts';
@@ -14,6 +17,8 @@ import { HeaphouseError } from '#shared/rpc/errors.ts';
 import { createRpcServer, type RpcServer } from '#shared/rpc/server.ts';
 import { defaultSessionDir } from '#main/storage/app-folders.ts';
 import { pythonAgentDir } from './app-root.ts';
+import { createAttaching } from './attaching.ts';
+import { createFamilyService } from './family.ts';
 import type { StartHost } from './host-process.ts';
 import { createHosts } from './hosts.ts';
 import { createLiveSessions } from './live-sessions.ts';
@@ -60,10 +65,13 @@ export function createWorkbench(options: WorkbenchOptions): Workbench {
     sessionDir: options.sessionDir ?? ((title, createdAt) => defaultSessionDir(sessionsDir, title, createdAt)),
   });
 
-  server.provide(
-    targetsContract,
-    createTargetsService({ store, sessions: live, agentDir: options.agentDir ?? pythonAgentDir(), cwd }),
-  );
+  const agentDir = options.agentDir ?? pythonAgentDir();
+  const rendezvousDir = join(tmpdir(), `heaphouse-${process.getuid?.() ?? 'user'}-${process.pid}`);
+  const attaching = createAttaching({ store, sessions: live, agentDir, rendezvousDir });
+  const family = createFamilyService({ store, attaching, log });
+
+  server.provide(targetsContract, createTargetsService({ sessions: live, attaching, agentDir, rendezvousDir, cwd }));
+  server.provide(familyContract, family.handlers);
   server.provide(sessionsContract, createSessionsService({ store, live, hosts, sessionsDir, cwd }));
   server.forward(timelineContract.name, (scope) => hosts.timeline(store.get(requireScope(scope))));
   // Answered by the same host: what is being recorded and the process it is recorded from belong together.
@@ -84,6 +92,7 @@ export function createWorkbench(options: WorkbenchOptions): Workbench {
     workers: () => hosts.processes(),
     dispose() {
       disposed ??= (async () => {
+        family.dispose();
         await live.endAll();
         await hosts.stopAll();
         await store.flush();

@@ -7,6 +7,7 @@
  */
 import { inject, readonly, shallowRef, type InjectionKey, type Ref } from 'vue';
 import { exploreContract } from '#shared/contracts/explore.ts';
+import { familyContract } from '#shared/contracts/family.ts';
 import { heapContract } from '#shared/contracts/heap.ts';
 import { memoryContract } from '#shared/contracts/memory.ts';
 import { sessionsContract } from '#shared/contracts/sessions.ts';
@@ -32,6 +33,7 @@ export type ShellClient = ServiceClient<typeof shellContract>;
 export type TimelineClient = ServiceClient<typeof timelineContract>;
 export type HeapClient = ServiceClient<typeof heapContract>;
 export type MemoryClient = ServiceClient<typeof memoryContract>;
+export type FamilyClient = ServiceClient<typeof familyContract>;
 export type ExploreClient = ServiceClient<typeof exploreContract>;
 
 export interface Workbench {
@@ -40,6 +42,7 @@ export interface Workbench {
   readonly epoch: Readonly<Ref<number>>;
   readonly targets: TargetsClient;
   readonly sessions: SessionsClient;
+  readonly family: FamilyClient;
   readonly shell: ShellClient;
   timeline(sessionId: string): TimelineClient;
   heap(sessionId: string): HeapClient;
@@ -165,6 +168,7 @@ export function createWorkbench(open: OpenChannel): Workbench {
     epoch: readonly(epoch),
     targets: service(targetsContract),
     sessions: service(sessionsContract),
+    family: service(familyContract),
     shell: service(shellContract),
     timeline: scoped(timelineContract),
     heap: scoped(heapContract),

@@ -61,6 +61,10 @@ export interface SessionInfo {
   exit: ExitInfo | null;
   snapshots: SnapshotArtefact[];
   receipts: Receipt[];
+  /** The session whose target started this one's; it lies in that session's folder. Absent: none. */
+  parentId?: string;
+  /** Processes the target starts are attached to as they appear. Absent: no. */
+  followsChildren?: boolean;
   capabilities: { snapshot: boolean; collect: boolean; timeline: boolean; output: boolean };
 }
 

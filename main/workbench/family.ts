@@ -1,0 +1,216 @@
+/** The `family` contract: what a session's target has started, and following it. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { familyContract, Family, FamilyMember } from '#shared/contracts/family.ts';
+import type { SessionInfo } from '#shared/model/session.ts';
+import type { ProcessInfo } from '#shared/model/target.ts';
+import type { ServiceHandlers } from '#shared/rpc/define-service.ts';
+import { HeaphouseError, toWireError, type WireError } from '#shared/rpc/errors.ts';
+import { readDescendants, readStat } from '#main/targets/proc/read.ts';
+import type { Attaching } from './attaching.ts';
+import type { SessionStore } from './session-store.ts';
+
+const POLL_MS = 1_000;
+/** A child that has just been forked is still becoming what it will be; attaching waits until it is this old. */
+const SETTLE_MS = 400;
+/** A first attempt can meet an interpreter that is not ready. */
+const MAX_ATTEMPTS = 3;
+/** A target that starts more than this is a build, not a server; the rest can be attached by hand. */
+const MAX_FOLLOWED = 32;
+
+interface Watched {
+  following: boolean;
+  /** Descendants seen, pid to start time: pids are used again. */
+  known: Map<number, number | null>;
+  attempts: Map<number, number>;
+  problems: Map<number, WireError>;
+  listeners: Set<(family: Family) => void>;
+  last: string;
+  attaching: boolean;
+}
+
+export interface FamilyOptions {
+  store: SessionStore;
+  attaching: Attaching;
+  log: (line: string) => void;
+}
+
+export interface FamilyService {
+  handlers: ServiceHandlers<typeof familyContract>;
+  dispose(): void;
+}
+
+export function createFamilyService({ store, attaching, log }: FamilyOptions): FamilyService {
+  const watched = new Map<string, Watched>();
+  const abort = new AbortController();
+  let running = false;
+
+  function watch(sessionId: string): Watched {
+    let found = watched.get(sessionId);
+    if (!found) {
+      found = { following: false, known: new Map(), attempts: new Map(), problems: new Map(), listeners: new Set(), last: '', attaching: false };
+      watched.set(sessionId, found);
+    }
+    return found;
+  }
+
+  async function familyOf(session: SessionInfo, state: Watched, processes: readonly ProcessInfo[]): Promise<Family> {
+    const root = session.target?.pid ?? null;
+    if (root === null || session.kind !== 'live') return { following: false, members: [] };
+    const members = descendants(root, await readLineage(root), processes, state.known);
+    return { following: state.following, members: members.map((member) => ({ ...member, problem: state.problems.get(member.pid) ?? null })) };
+  }
+
+  async function look(sessionId: string): Promise<Family> {
+    return familyOf(store.get(sessionId), watch(sessionId), await attaching.processes());
+  }
+
+  /** Runs while anybody listens or follows. */
+  async function run(): Promise<void> {
+    if (running) return;
+    running = true;
+    try {
+      while (!abort.signal.aborted) {
+        for (const [id, state] of watched) {
+          if (!store.find(id) || (state.listeners.size === 0 && !state.following)) watched.delete(id);
+        }
+        if (watched.size === 0) return;
+        const processes = await attaching.processes().catch(() => null);
+        if (processes) for (const [id, state] of watched) await tell(id, state, processes);
+        await sleep(POLL_MS, undefined, { signal: abort.signal }).catch(() => undefined);
+      }
+    } finally {
+      running = false;
+    }
+  }
+
+  async function tell(id: string, state: Watched, processes: readonly ProcessInfo[]): Promise<void> {
+    const session = store.find(id);
+    if (!session) return;
+    const family = await familyOf(session, state, processes);
+    const text = JSON.stringify(family);
+    if (text !== state.last) {
+      state.last = text;
+      for (const listener of [...state.listeners]) listener(family);
+    }
+    if (state.following && !state.attaching) void followNext(session, state, family);
+  }
+
+  /** One at a time: each attach stops its process for a moment, and a server should not lose all workers at once. */
+  async function followNext(session: SessionInfo, state: Watched, family: Family): Promise<void> {
+    if (store.list().filter(({ parentId }) => parentId === session.id).length >= MAX_FOLLOWED) return;
+    const next = family.members.find((member) => wanted(member, state));
+    if (!next) return;
+    state.attaching = true;
+    state.attempts.set(next.pid, (state.attempts.get(next.pid) ?? 0) + 1);
+    try {
+      await attaching.attach(next.pid, { signal: abort.signal, progress: () => undefined }, session);
+      state.problems.delete(next.pid);
+    } catch (error) {
+      state.problems.set(next.pid, toWireError(error));
+      log(`following ${next.pid}: ${toWireError(error).message}`);
+    } finally {
+      state.attaching = false;
+    }
+  }
+
+  function requireLive(sessionId: string): SessionInfo {
+    const session = store.get(sessionId);
+    if (session.kind === 'live' && session.target?.pid) return session;
+    throw new HeaphouseError('target-gone', 'This session has no living target whose processes could be looked at.', {
+      advice: 'Launch or attach again.',
+    });
+  }
+
+  const handlers: ServiceHandlers<typeof familyContract> = {
+    methods: {
+      list: ({ sessionId }) => look(sessionId),
+      async attach({ sessionId, pid }, context) {
+        const session = requireLive(sessionId);
+        const { members } = await look(sessionId);
+        if (!members.some((member) => member.pid === pid)) {
+          throw new HeaphouseError('not-found', `Process ${pid} was not started by this target, or has ended.`, {
+            advice: 'Attach to it from the list of running processes.',
+          });
+        }
+        return attaching.attach(pid, context, session);
+      },
+      async follow({ sessionId, on }) {
+        const state = watch(sessionId);
+        if (on) requireLive(sessionId);
+        state.following = on;
+        if (on) {
+          state.attempts.clear();
+          state.problems.clear();
+        }
+        store.update(sessionId, () => ({ followsChildren: on }));
+        void run();
+        return look(sessionId);
+      },
+    },
+    events: {
+      changed({ sessionId }, emit) {
+        store.get(sessionId);
+        const state = watch(sessionId);
+        state.listeners.add(emit);
+        state.last = '';
+        void look(sessionId).then(emit, () => undefined);
+        void run();
+        return () => state.listeners.delete(emit);
+      },
+    },
+  };
+  return { handlers, dispose: () => abort.abort() };
+}
+
+function wanted(member: FamilyMember, state: Watched): boolean {
+  if (member.sessionId !== null || member.helper) return false;
+  if ((state.attempts.get(member.pid) ?? 0) >= MAX_ATTEMPTS) return false;
+  if (member.startedAt !== null && Date.now() - member.startedAt < SETTLE_MS) return false;
+  return !member.preflight.problems.some(({ severity }) => severity === 'stops');
+}
+
+/** What multiprocessing starts beside its workers; it holds no objects of the program. */
+const HELPER = /multiprocessing[./](resource_tracker|semaphore_tracker)/;
+
+/** Parents of all processes below `root`, those included that are no targets (a shell between two of them). */
+async function readLineage(root: number): Promise<Map<number, number>> {
+  const pids = await readDescendants(root).catch(() => []);
+  const stats = await Promise.all(pids.map(async (pid) => [pid, (await readStat(pid))?.ppid] as const));
+  return new Map(stats.filter((entry): entry is readonly [number, number] => entry[1] !== undefined));
+}
+
+/**
+ * Processes below `root` in the order of the tree, and those that were below it once: a worker stays in the family when
+ * the process between has ended. `parentOf` has every descendant; `known` (pid to start time) is brought up to date.
+ */
+export function descendants(
+  root: number,
+  parentOf: ReadonlyMap<number, number>,
+  processes: readonly ProcessInfo[],
+  known: Map<number, number | null>,
+): Omit<FamilyMember, 'problem'>[] {
+  const byPid = new Map(processes.map((process) => [process.pid, process]));
+  for (const [pid, startedAt] of known) if (byPid.get(pid)?.startedAt !== startedAt) known.delete(pid);
+  /** The nearest ancestor that is listed; `root` for those that were below it and have another parent now. */
+  function holder(pid: number): number {
+    let parent = parentOf.get(pid);
+    while (parent !== undefined && parent !== root && !byPid.has(parent)) parent = parentOf.get(parent);
+    return parent ?? root;
+  }
+  const below = processes.filter(({ pid }) => pid !== root && (parentOf.has(pid) || known.has(pid)));
+  const children = new Map<number, ProcessInfo[]>();
+  for (const process of below) {
+    const parent = holder(process.pid);
+    children.set(parent, [...(children.get(parent) ?? []), process]);
+  }
+  const members: Omit<FamilyMember, 'problem'>[] = [];
+  function place(parent: number, depth: number): void {
+    for (const process of (children.get(parent) ?? []).sort((a, b) => (a.startedAt ?? 0) - (b.startedAt ?? 0) || a.pid - b.pid)) {
+      known.set(process.pid, process.startedAt);
+      members.push({ ...process, depth, helper: HELPER.test(process.commandLine) });
+      place(process.pid, depth + 1);
+    }
+  }
+  place(root, 1);
+  return members;
+}

@@ -1,0 +1,38 @@
+/**
+ * The processes that a session's target has started (scope: none; main answers): multiprocessing workers, pre-forked
+ * servers, `child_process` and `cluster` children. Each can become a target of the same session, on the same time axis.
+ */
+import * as v from 'valibot';
+import type { ProcessInfo } from '../model/target.ts';
+import { defineService, event, method, type Progress } from '../rpc/define-service.ts';
+import type { WireError } from '../rpc/errors.ts';
+import { pid, sessionId } from './common.ts';
+
+export interface FamilyMember extends ProcessInfo {
+  /** 1 for a child of the target, 2 for its child, … */
+  depth: number;
+  /** Why following did not attach to it; null where it has not been tried or has worked. */
+  problem: WireError | null;
+  /** Not a worker but a helper of the runtime (multiprocessing's resource tracker): following leaves it alone. */
+  helper: boolean;
+}
+
+export interface Family {
+  /** New descendants are attached to as they appear. */
+  following: boolean;
+  /** In the order of the tree: each after its parent. Ended processes are left out. */
+  members: FamilyMember[];
+}
+
+export const familyContract = defineService('family', {
+  methods: {
+    list: method<Family>()(v.object({ sessionId })),
+    /** Attaches to one of them; the new session has this one as its parent and lies in its folder. */
+    attach: method<{ sessionId: string }, Progress>()(v.object({ sessionId, pid })),
+    follow: method<Family>()(v.object({ sessionId, on: v.boolean() })),
+  },
+  events: {
+    /** At once, then whenever it changed, looked at every second while somebody subscribes or follows. */
+    changed: event<Family>()(v.object({ sessionId })),
+  },
+});

@@ -1,0 +1,92 @@
+/** What a target starts: found under its parent, attached on request or as it appears, in one session folder. */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { familyContract } from '#shared/contracts/family.ts';
+import { timelineContract } from '#shared/contracts/timeline.ts';
+import { createHarness, isAlive, type Harness } from './harness.ts';
+
+let h: Harness;
+beforeEach(() => {
+  h = createHarness();
+});
+afterEach(() => h.dispose());
+
+const family = () => h.workbench.client.service(familyContract);
+
+async function launchWorkers(command: string, script: string, mode: string): Promise<string> {
+  const { sessionId } = await h.targets.launch({ command, args: [script, mode], env: {} });
+  await h.waitForOutput(sessionId, 'workers');
+  return sessionId;
+}
+
+const workersOf = async (sessionId: string) => (await family().list({ sessionId })).members.filter(({ helper }) => !helper);
+
+const SITUATIONS = [
+  { command: 'python3', script: 'test/samples/workers.py', mode: 'fork', depth: 1 },
+  { command: 'python3', script: 'test/samples/workers.py', mode: 'spawn', depth: 1 },
+  { command: 'python3', script: 'test/samples/workers.py', mode: 'forkserver', depth: 2 },
+  { command: 'python3', script: 'test/samples/workers.py', mode: 'prefork', depth: 1 },
+  { command: 'python3', script: 'test/samples/workers.py', mode: 'shell', depth: 1 },
+  { command: 'node', script: 'test/samples/workers.js', mode: 'cluster', depth: 1 },
+  { command: 'node', script: 'test/samples/workers.js', mode: 'fork', depth: 1 },
+];
+
+describe.each(SITUATIONS)('$script $mode', ({ command, script, mode, depth }) => {
+  it('lists the workers under their parent, attaches to one on request, and lets it go', { timeout: 60_000 }, async () => {
+    const sessionId = await launchWorkers(command, script, mode);
+    const workers = await vi.waitFor(
+      async () => {
+        const found = (await workersOf(sessionId)).filter((member) => member.depth === depth);
+        expect(found).toHaveLength(2);
+        expect(found.every(({ preflight }) => preflight.problems.every(({ severity }) => severity !== 'stops'))).toBe(true);
+        return found;
+      },
+      { timeout: 15_000, interval: 200 },
+    );
+    const worker = workers[1];
+    const attached = await family().attach({ sessionId, pid: worker.pid });
+    const child = (await h.session(attached.sessionId))!;
+    const parent = (await h.session(sessionId))!;
+    expect(child).toMatchObject({ state: 'attached', parentId: sessionId, target: { pid: worker.pid } });
+    expect(child.dir!.startsWith(join(parent.dir!, 'targets'))).toBe(true);
+    expect((await workersOf(sessionId)).find(({ pid }) => pid === worker.pid)?.sessionId).toBe(attached.sessionId);
+    await h.sessions.detach({ sessionId: attached.sessionId });
+    expect(isAlive(worker.pid)).toBe(true);
+  });
+});
+
+it.each([
+  { command: 'python3', script: 'test/samples/workers.py', mode: 'spawn' },
+  { command: 'node', script: 'test/samples/workers.js', mode: 'cluster' },
+])('following attaches to all workers of $mode by itself; the folder opens again with all targets', { timeout: 90_000 }, async ({ command, script, mode }) => {
+  const sessionId = await launchWorkers(command, script, mode);
+  await family().follow({ sessionId, on: true });
+  const children = () => h.sessions.list({}).then((sessions) => sessions.filter((one) => one.parentId === sessionId));
+  await vi.waitFor(async () => expect((await children()).filter(({ state }) => state === 'attached')).toHaveLength(2), { timeout: 40_000, interval: 250 });
+  expect((await family().list({ sessionId })).following).toBe(true);
+  const [one] = await children();
+  const timeline = h.workbench.client.service(timelineContract, one.id);
+  await vi.waitFor(async () => expect((await timeline.window({ maxPoints: 100 })).totals.samples).toBeGreaterThan(3), { timeout: 15_000, interval: 250 });
+
+  const { dir } = (await h.session(sessionId))!;
+  const pids = (await children()).map(({ target }) => target!.pid!);
+  await h.sessions.terminate({ sessionId });
+  await vi.waitFor(() => expect(pids.some(isAlive)).toBe(false), { timeout: 15_000 });
+  await h.sessions.close({ sessionId });
+  expect(await h.sessions.list({})).toEqual([]);
+  expect(readdirSync(join(dir!, 'targets'))).toHaveLength(2);
+
+  const reopened = await h.sessions.open({ paths: [dir!] });
+  const sessions = await h.sessions.list({});
+  expect(sessions.filter(({ parentId }) => parentId === reopened.sessionId).map(({ kind, target }) => [kind, target!.pid]).sort()).toEqual(pids.map((pid) => ['recording', pid]).sort());
+});
+
+it('says why a process cannot be a target of the session', async () => {
+  const { sessionId } = await h.targets.launch({ command: 'python3', args: ['-c', 'import time; print("workers", flush=True); time.sleep(60)'], env: {} });
+  await expect(family().attach({ sessionId, pid: process.pid })).rejects.toMatchObject({ code: 'not-found', message: expect.stringContaining('was not started by this target') });
+  await expect(family().list({ sessionId: 'nobody' })).rejects.toMatchObject({ code: 'not-found' });
+  await h.sessions.terminate({ sessionId });
+  await h.waitForState(sessionId, 'exited');
+  expect((await family().list({ sessionId })).members).toEqual([]);
+});
