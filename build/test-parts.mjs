@@ -10,18 +10,34 @@ const PARTS = [
   { program: '7z', packages: ['p7zip-full'], for: 'the test of the tar.gz package' },
 ];
 
+/** Allocators to preload, by the package names of different releases: tests of those that are missing are skipped and say so. */
+const LIBRARIES = [
+  { library: 'libjemalloc', packages: ['libjemalloc2'] },
+  { library: 'libmimalloc', packages: ['libmimalloc2.0', 'libmimalloc3'] },
+  { library: 'libtcmalloc', packages: ['libtcmalloc-minimal4', 'libtcmalloc-minimal4t64'] },
+];
+
 const has = (program) => spawnSync(process.platform === 'win32' ? 'where' : 'which', [program], { stdio: 'ignore' }).status === 0;
 
 export function ensureTestParts(log) {
   const missing = PARTS.filter(({ program }) => !has(program));
-  if (missing.length === 0) return;
+  const libraries = process.platform === 'linux' ? missingLibraries() : [];
+  if (missing.length + libraries.length === 0) return;
   const names = missing.flatMap(({ packages }) => packages);
   if (process.platform === 'linux' && process.getuid?.() === 0 && has('apt-get')) {
-    log(`Installing for the tests: ${names.join(', ')} …`);
+    log(`Installing for the tests: ${[...names, ...libraries.map(({ library }) => library)].join(', ')} …`);
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-    const options = { stdio: ['ignore', 'ignore', 2], env };
-    spawnSync('apt-get', ['update', '-qq'], options);
-    spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...names], options);
+    const install = (packages, stderr) => spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], { stdio: ['ignore', 'ignore', stderr], env }).status === 0;
+    spawnSync('apt-get', ['update', '-qq'], { stdio: ['ignore', 'ignore', 2], env });
+    if (names.length > 0) install(names, 2);
+    // One by one: a name that this release does not have must not keep the others away.
+    for (const { packages } of libraries) packages.some((name) => install([name], 'ignore'));
   }
   for (const { program, for: use } of missing) if (!has(program)) log(`Not found: ${program}. Skipped without it: ${use}.`);
+  if (libraries.length > 0) for (const { library } of missingLibraries()) log(`Not found: ${library}. Skipped without it: tests of programs that preload it.`);
+}
+
+function missingLibraries() {
+  const { stdout } = spawnSync('/sbin/ldconfig', ['-p'], { encoding: 'utf8' });
+  return LIBRARIES.filter(({ library }) => !(stdout ?? '').includes(library));
 }

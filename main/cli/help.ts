@@ -13,6 +13,9 @@ const MAIN = `Heaphouse shows where a program's memory goes and what holds it.
   heaphouse retainers FILE        what holds the objects of a class
   heaphouse compare BASE COMPARED what grew between two snapshots, with gates for CI
 
+  --pythonmalloc VALUE  start COMMAND with PYTHONMALLOC=VALUE, checked against its Python
+  --preload LIB         start COMMAND with jemalloc, mimalloc, tcmalloc or a library of your own before all others
+
   -h, --help      this text, or that of a command: heaphouse compare --help
   -V, --version
 
@@ -38,6 +41,8 @@ snapshot-2.heapsnapshot, … and comparison.json, .csv and .html into DIR, which
   --out DIR           default: heaphouse-recording
   --fail-on GATE      exit with 1 when a class grew by more; repeatable; see compare --help
   --top N             rows of the table, default ${DEFAULT_TOP}
+  --pythonmalloc VALUE, --preload LIB
+                      the allocators COMMAND starts with: see heaphouse --help
   -q, --quiet         no progress, and nothing of the program's output
 
 The program's output goes to standard error, so that standard output has the result only. A program that was started is

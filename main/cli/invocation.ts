@@ -2,8 +2,16 @@
 export const COMMANDS = ['open', 'serve', 'record', 'snapshot', 'summary', 'retainers', 'compare'] as const;
 export type CommandName = (typeof COMMANDS)[number];
 
+/** How a program is started; both need a command. */
+export interface LaunchChoices {
+  /** Value of PYTHONMALLOC. */
+  pythonMalloc: string | null;
+  /** `jemalloc`, `mimalloc`, `tcmalloc`, or the path of a library. */
+  preload: string | null;
+}
+
 /** What the workbench shows first. A command is started only because the user typed it here. */
-export interface OpenInvocation {
+export interface OpenInvocation extends LaunchChoices {
   command: 'open' | 'serve';
   files: string[];
   attachPid: number | null;
@@ -14,7 +22,7 @@ export interface OpenInvocation {
   port: number | null;
 }
 
-export interface RecordInvocation {
+export interface RecordInvocation extends LaunchChoices {
   command: 'record';
   attachPid: number | null;
   connectUrl: string | null;

@@ -4,6 +4,7 @@ import { sessionsContract } from '#shared/contracts/sessions.ts';
 import { targetsContract } from '#shared/contracts/targets.ts';
 import type { SessionInfo } from '#shared/model/session.ts';
 import type { ServiceClient } from '#shared/rpc/define-service.ts';
+import { launchChoices } from '#main/workbench/open-as-asked.ts';
 import { createWorkbench } from '#main/workbench/workbench.ts';
 import type { CommandContext } from './command-context.ts';
 
@@ -11,6 +12,8 @@ export interface WayIn {
   attachPid: number | null;
   connectUrl: string | null;
   launch: string[] | null;
+  pythonMalloc?: string | null;
+  preload?: string | null;
 }
 
 export interface LiveSession {
@@ -71,7 +74,7 @@ async function reach(
   const options = { signal, onProgress: (value: Parameters<typeof progress.update>[1]) => progress.update('target', value) };
   if (way.launch) {
     const [command, ...args] = way.launch;
-    return targets.launch({ command: command!, args, cwd: io.cwd }, options);
+    return targets.launch({ command: command!, args, cwd: io.cwd, ...launchChoices(way) }, options);
   }
   if (way.attachPid !== null) return targets.attach({ pid: way.attachPid }, options);
   // An address typed on the command line is the user's own act, also when it is of another machine.

@@ -1,12 +1,12 @@
 /** The command line of all hosts: pure, so that Electron, web host and CLI understand the same words alike. */
 import { GATE_GRAMMAR, parseGate } from './gates.ts';
-import { COMMANDS, type CommandName, type Invocation, type ParseResult } from './invocation.ts';
+import { COMMANDS, type CommandName, type Invocation, type LaunchChoices, type ParseResult } from './invocation.ts';
 import { editDistanceIsSmall, splitArguments, UsageError, type OptionSpec, type SplitArguments } from './options.ts';
 
 const flag = (name: string, alias?: string): OptionSpec => ({ name, takesValue: false, ...(alias ? { alias } : {}) });
 const value = (name: string, alias?: string): OptionSpec => ({ name, takesValue: true, ...(alias ? { alias } : {}) });
 const EVERYWHERE = [flag('--help', '-h'), flag('--version', '-V')];
-const OPEN = [value('--attach'), value('--connect')];
+const OPEN = [value('--attach'), value('--connect'), value('--pythonmalloc'), value('--preload')];
 const FAIL_ON: OptionSpec = { name: '--fail-on', takesValue: true, repeatable: true };
 
 const OPTIONS: Record<CommandName, OptionSpec[]> = {
@@ -122,7 +122,7 @@ function buildOpen(command: 'open' | 'serve', split: SplitArguments): Invocation
   return { command, files, ...ways, port: wholeNumber(split, 'port', 0, 65_535) };
 }
 
-function origin(split: SplitArguments): { attachPid: number | null; connectUrl: string | null; launch: string[] | null } {
+function origin(split: SplitArguments): LaunchChoices & { attachPid: number | null; connectUrl: string | null; launch: string[] | null } {
   const attach = one(split, 'attach');
   const connectUrl = one(split, 'connect');
   const launch = split.rest;
@@ -131,7 +131,16 @@ function origin(split: SplitArguments): { attachPid: number | null; connectUrl: 
   const given = [attach !== null && '--attach', connectUrl !== null && '--connect', launch !== null && 'a command after --'].filter(Boolean);
   if (given.length > 1) throw new UsageError(`Give only one of ${given.join(' and ')}.`);
   if (connectUrl !== null && !isTargetUrl(connectUrl)) throw new UsageError(`--connect: "${connectUrl}" is not a ws:// or http:// address.`);
-  return { attachPid: attach === null ? null : parsePid(attach, '--attach'), connectUrl, launch };
+  return { attachPid: attach === null ? null : parsePid(attach, '--attach'), connectUrl, launch, ...launchChoices(split) };
+}
+
+function launchChoices(split: SplitArguments): LaunchChoices {
+  const pythonMalloc = one(split, 'pythonmalloc');
+  const preload = one(split, 'preload');
+  const [first] = [pythonMalloc !== null && '--pythonmalloc', preload !== null && '--preload'].filter(Boolean);
+  if (first && split.rest === null) throw new UsageError(`${first} is for a program that is started: give its command after --.`);
+  if (pythonMalloc !== null && !/^[a-z_]{1,40}$/.test(pythonMalloc)) throw new UsageError(`--pythonmalloc: "${pythonMalloc}" is not a value of PYTHONMALLOC, such as malloc or pymalloc_debug.`);
+  return { pythonMalloc, preload };
 }
 
 function buildRecord(split: SplitArguments): Invocation {

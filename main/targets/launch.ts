@@ -8,6 +8,7 @@ import { pickTarget } from './devtools-target.ts';
 import { describeBrowser, readTargets, readVersion } from './devtools-http.ts';
 import { explainExit } from './exit-meaning.ts';
 import { chromiumArguments, electronArguments, readActivePort } from './launch/chromium.ts';
+import { allocatorEnvironment } from './launch/allocators.ts';
 import type { Child } from './launch/child.ts';
 import { startChild } from './launch/child.ts';
 import { nodeEnvironment } from './launch/node.ts';
@@ -41,7 +42,7 @@ interface Found {
 
 /**
  * Starts `request.command` and waits for the first Python, Node.js, Electron or Chromium in it to report.
- * Throws `not-found`, `permission`, `invalid-argument` (the command or the folder), `target-gone` (it ended before a
+ * Throws `not-found`, `permission`, `invalid-argument` (the command, the folder or the allocator), `target-gone` (it ended before a
  * runtime reported), `unsupported` (the runtime refuses), `timeout` (no runtime reported), `cancelled`. After a throw
  * nothing of the command is left.
  */
@@ -49,9 +50,10 @@ export async function launchTarget(request: LaunchRequest, options: LaunchOption
   if (options.signal?.aborted) throw cancelledError();
   const cwd = resolve(request.cwd ?? process.cwd());
   const pauseAtStart = request.pauseAtStart ?? true;
-  const baseEnv = targetEnvironment(request.env ?? {});
+  const ownEnv = targetEnvironment(request.env ?? {});
   step(options, 'Looking for the command', 0, 3);
-  const command = await resolveCommand(request.command, cwd, baseEnv);
+  const command = await resolveCommand(request.command, cwd, ownEnv);
+  const baseEnv = await allocatorEnvironment(request, command, cwd, ownEnv);
   const agentDir = await findAgentDir(options.agentDir);
   const rendezvous = await createRendezvous(options.rendezvousDir, 'launch');
   try {

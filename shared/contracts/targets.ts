@@ -1,5 +1,6 @@
 /** Processes of this machine, and ways into them. Every method that reaches a target opens a session. */
 import * as v from 'valibot';
+import type { LaunchAllocators } from '../model/launch-allocators.ts';
 import type { Interpreter, Preflight, ProcessInfo } from '../model/target.ts';
 import { defineService, event, method, type Progress } from '../rpc/define-service.ts';
 import { empty, path, pid } from './common.ts';
@@ -16,6 +17,10 @@ export const launchSchema = v.object({
   env: v.optional(v.record(v.pipe(v.string(), v.regex(/^[^=\0]+$/, 'is not a variable name')), v.nullable(argument)), {}),
   /** Wait at the first line until recording has begun. */
   pauseAtStart: v.optional(v.boolean(), true),
+  /** PYTHONMALLOC; `env` must not name it as well. */
+  pythonMalloc: v.optional(v.pipe(v.string(), v.regex(/^[a-z_]{1,40}$/, 'is not a value of PYTHONMALLOC'))),
+  /** `jemalloc`, `mimalloc`, `tcmalloc`, or the path of a library: loaded before all others (LD_PRELOAD), what is there is kept. */
+  preload: v.optional(v.pipe(argument, v.minLength(1, 'is empty'), v.maxLength(4_096))),
 });
 export type LaunchRequest = v.InferInput<typeof launchSchema>;
 
@@ -30,6 +35,8 @@ export const targetsContract = defineService('targets', {
   methods: {
     list: method<ProcessInfo[]>()(empty),
     interpreters: method<Interpreter[]>()(empty),
+    /** Which allocators a command could be started with. Starts nothing but the interpreter's own `--version`. */
+    launchAllocators: method<LaunchAllocators>()(v.object({ command: v.pipe(argument, v.minLength(1)), cwd: v.optional(path) })),
     preflight: method<Preflight>()(v.object({ pid })),
     launch: method<{ sessionId: string }, Progress>()(launchSchema),
     attach: method<{ sessionId: string }, Progress>()(v.object({ pid })),

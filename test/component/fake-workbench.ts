@@ -10,6 +10,7 @@ import { targetsContract } from '#shared/contracts/targets.ts';
 import { timelineContract, type TimelineWindow } from '#shared/contracts/timeline.ts';
 import type { Amount, ClassRow, ComparisonRow, EdgeRow, HeapSummary, NodeRef, Page } from '#shared/model/heap.ts';
 import type { OutputChunk, SessionInfo, SnapshotArtefact } from '#shared/model/session.ts';
+import type { LaunchAllocators } from '#shared/model/launch-allocators.ts';
 import type { Interpreter, ProcessInfo } from '#shared/model/target.ts';
 import { createChannelPair, type Channel } from '#shared/rpc/channel.ts';
 import { HeaphouseError } from '#shared/rpc/errors.ts';
@@ -160,6 +161,11 @@ export function createFakeWorkbench(initial: { sessions?: SessionInfo[]; process
   server.provide(targetsContract, {
     methods: {
       list: () => processes,
+      launchAllocators: ({ command }): LaunchAllocators => ({
+        python: command.includes('python') ? { version: '3.11.7', values: ['default', 'malloc', 'pymalloc_debug'] } : null,
+        libraries: [{ kind: 'jemalloc', name: 'jemalloc', path: '/usr/lib/libjemalloc.so.2' }],
+        preloadReason: null,
+      }),
       interpreters: (): Interpreter[] => [{ kind: 'python', path: '/usr/bin/python3.11', version: '3.11.7', origin: 'system', supported: true, reason: null }],
       preflight: () => ({ route: null, how: '', problems: [] }),
       async launch(params) {

@@ -3,6 +3,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { ServiceHandlers } from '#shared/rpc/define-service.ts';
 import type { memoryContract } from '#shared/contracts/memory.ts';
 import type { AllocatorReport, CollectNowResult, GcSettings, GcSettingsChange, GcSummary, RssBreakdown, SegmentHistory, SegmentKind, TrimResult } from '#shared/model/memory.ts';
+import { pythonMallocValues } from '#shared/model/launch-allocators.ts';
 import type { TargetKind } from '#shared/model/target.ts';
 import { HeaphouseError } from '#shared/rpc/errors.ts';
 import type { CdpSession } from '../../cdp/connection.ts';
@@ -19,7 +20,7 @@ import { parsePymallocText } from './pymalloc-totals.ts';
 import { explainRss, nativeFromGlibc, type NativeFigures } from './rss.ts';
 import { pageOfMappings, readSegments, type SegmentReading } from './segments.ts';
 import { readV8Report } from './v8-report.ts';
-import { pythonMallocValues, recogniseAllocators } from './which-allocator.ts';
+import { recogniseAllocators } from './which-allocator.ts';
 
 export interface MemoryTarget {
   kind: TargetKind;
@@ -115,7 +116,7 @@ export function createMemoryService({ target, hasTarget, query, collect }: Memor
         },
         answering: other.filter(({ name, kind: each }) => name === each).map(({ kind: each }) => each),
       }),
-      pythonMallocValues: pythonMallocValues(Number(/^CPython 3\.(\d+)/.exec(adapter.runtime)?.[1] ?? 0)),
+      pythonMallocValues: pythonMallocValues(Number(/^CPython 3\.(\d+)/.exec(adapter.runtime)?.[1] ?? 0), booleanField(statistics, 'gilEnabled') ?? true),
       pymalloc: isInUse ? pymalloc : null,
       pymallocReason: isInUse ? null : 'This interpreter does not use pymalloc.',
       glibc: mallinfo && !isReplaced ? { figures: glibcFigures(mallinfo), arenas: parseMallocInfo(stringField(statistics, 'mallocInfo', 300_000) ?? '') } : null,

@@ -84,9 +84,3 @@ function cLibrary({ libraries, cLibrary: told }: AllocatorFacts): AllocatorInfo 
   }
   return { kind: 'other', name: 'an allocator we do not know', serves, evidence: ['No library that we know is mapped: the program may be linked statically.'] };
 }
-
-/** Values of PYTHONMALLOC that an interpreter of this version accepts; it stops at its start with any other. */
-export function pythonMallocValues(minor: number): string[] {
-  const values = ['default', 'debug', 'malloc', 'malloc_debug', 'pymalloc', 'pymalloc_debug'];
-  return minor >= 13 ? [...values, 'mimalloc', 'mimalloc_debug'] : values;
-}

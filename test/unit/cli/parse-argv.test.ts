@@ -4,7 +4,7 @@ import { COMMANDS } from '#main/cli/invocation.ts';
 import { helpText } from '#main/cli/help.ts';
 
 const parse = (line: string) => parseArgv(line === '' ? [] : line.split(' '));
-const nothing = { files: [], attachPid: null, connectUrl: null, launch: null, port: null };
+const nothing = { files: [], attachPid: null, connectUrl: null, launch: null, port: null, pythonMalloc: null, preload: null };
 
 describe('what is understood', () => {
   it.each([
@@ -14,6 +14,7 @@ describe('what is understood', () => {
     ['--attach=4242', { command: 'open', ...nothing, attachPid: 4242 }],
     ['--connect ws://127.0.0.1:9229/x', { command: 'open', ...nothing, connectUrl: 'ws://127.0.0.1:9229/x' }],
     ['-- python app.py --out x --help', { command: 'open', ...nothing, launch: ['python', 'app.py', '--out', 'x', '--help'] }],
+    ['--pythonmalloc malloc --preload jemalloc -- python app.py', { command: 'open', ...nothing, launch: ['python', 'app.py'], pythonMalloc: 'malloc', preload: 'jemalloc' }],
     ['-- summary', { command: 'open', ...nothing, launch: ['summary'] }],
     ['./summary', { command: 'open', ...nothing, files: ['./summary'] }],
     ['serve', { command: 'serve', ...nothing }],
@@ -75,6 +76,8 @@ describe('what is understood', () => {
 describe('what is refused', () => {
   it.each([
     ['--bogus', 'no option --bogus'],
+    ['--preload jemalloc --attach 12', '--preload is for a program that is started'],
+    ['--pythonmalloc A=B -- python x.py', 'not a value of PYTHONMALLOC'],
     ['compare a b --formt json', 'Did you mean --format?'],
     ['sumary x.heapsnapshot --top 3', 'no option --top'],
     ['sumary', 'Did you mean summary?'],

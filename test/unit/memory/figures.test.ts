@@ -8,7 +8,8 @@ import { isArenaObject, isPoolHeader, readPoolHeader } from '#main/capture/memor
 import { parsePymallocText } from '#main/capture/memory/pymalloc-totals.ts';
 import { explainRss, nativeFromGlibc, type RssInput } from '#main/capture/memory/rss.ts';
 import { parseV8Report } from '#main/capture/memory/v8-report.ts';
-import { pythonMallocValues, recogniseAllocators } from '#main/capture/memory/which-allocator.ts';
+import { recogniseAllocators } from '#main/capture/memory/which-allocator.ts';
+import { pythonMallocValues } from '#shared/model/launch-allocators.ts';
 
 const KIB = 1024;
 /** Of CPython 3.8: one class, two arenas. */
