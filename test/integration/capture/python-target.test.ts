@@ -1,12 +1,13 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { spawn } from 'node:child_process';
 import { homedir, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CaptureState, CaptureTarget } from '#main/hosts/capture-contract.ts';
 import type { GcEvent } from '#shared/model/target.ts';
 import type { Progress } from '#shared/rpc/define-service.ts';
+import { unpackedPythons } from '#test/tools/pythons.ts';
 import { canMount, mountSmallDisk, startSessionHost, until, type SessionClient } from './session-client.ts';
 
 const AGENT = fileURLToPath(new URL('../../../main/agents/python', import.meta.url));
@@ -48,6 +49,10 @@ function interpreters(): { name: string; path: string }[] {
   const found = versions
     .filter((name) => /^3\.(8|9|1\d)\./.test(name))
     .map((name) => ({ name: `Python ${name}`, path: join(root, name, 'bin/python') }));
+  for (const path of unpackedPythons()) {
+    const name = basename(dirname(dirname(path)));
+    if (/^3\.\d+$/.test(name)) found.push({ name: `Python ${name}, unpacked`, path });
+  }
   const system = '/usr/bin/python3';
   return found.length > 0 ? found : existsSync(system) ? [{ name: 'Python of the system', path: system }] : [];
 }

@@ -7,11 +7,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach } from 'vitest';
 import { WebSocket } from 'ws';
+import { unpackedPythons } from '#test/tools/pythons.ts';
 
 export const samples = fileURLToPath(new URL('../../samples/', import.meta.url));
 export const sample = (name: string) => join(samples, name);
 
-/** One interpreter per minor version of CPython 3.8 and newer that this machine has: pyenv's, else the one in PATH. */
+/** One interpreter per minor version of CPython 3.8 and newer that this machine has: pyenv's, the system's, unpacked ones. */
 export const pythons: { version: string; path: string }[] = findPythons();
 
 function findPythons() {
@@ -23,10 +24,11 @@ function findPythons() {
   } catch {
     // No pyenv.
   }
-  const candidates = [...names.map((name) => join(folder, name, 'bin', 'python')), '/usr/bin/python3'];
+  const candidates = [...names.map((name) => join(folder, name, 'bin', 'python')), '/usr/bin/python3', ...unpackedPythons()];
   for (const path of candidates) {
-    const run = spawnSync(path, ['-c', 'import sys; print("%d.%d.%d" % sys.version_info[:3])'], { encoding: 'utf8', timeout: 10_000 });
+    const run = spawnSync(path, ['-c', 'import sys; print("%d.%d.%d%s" % (sys.version_info[:3] + (getattr(sys, "abiflags", ""),)))'], { encoding: 'utf8', timeout: 10_000 });
     const version = run.status === 0 ? run.stdout.trim() : '';
+    if (version.endsWith('t')) continue; // free-threaded: not what most of these tests are about
     const [major = 0, minor = 0] = version.split('.').map(Number);
     if (major !== 3 || minor < 8 || found.has(`3.${minor}`)) continue;
     found.set(`3.${minor}`, { version, path });
