@@ -1,5 +1,5 @@
 """Known objects: where the native walker's offsets are found, and how they are checked."""
-from .compat import array, deque, sys
+from .compat import array, deque, gc, sys
 from .naming import (CLOSURE, CODE, CONTEXT, ELEMENT, INTERNAL, NATIVE, NUMBER, OBJECT, PROPERTY,
                      STRING, WEAK)
 from .static import Function, Module, class_name, module_dict, type_name
@@ -17,11 +17,13 @@ FIELDS = (
     'functionQualname', 'functionModule', 'functionDict', 'functionAnnotations', 'generatorCode',
     'generatorFrame', 'generatorLocals', 'frameInner', 'frameBack', 'frameCode', 'frameGlobals',
     'frameBuiltins', 'frameLocals', 'codeLocals', 'codeCells', 'codeFree', 'codeLine', 'codeName',
-    'codeFile', 'gcHeads', 'gcFrozen', 'spare')
+    'codeFile', 'gcHeads', 'gcFrozen', 'tupleItems',
+    'stackTags', 'threshold0', 'threshold1')
 
 # Where instances keep their values, relative to the object: 3.11 has two pointers in front of the
 # collector's header, 3.12 one for both, 3.13 a pointer there and the values behind the object.
-INLINE = {311: (-32, 0, -24), 312: (-24, 0, -24), 313: (-1, 8, -24)}
+INLINE = {311: (-32, 0, -24), 312: (-24, 0, -24), 313: (-1, 8, -24), 314: (-1, 8, -24),
+          315: (-1, 8, -24)}
 
 
 ANY = object()  # an edge whose child must not be held by the check itself
@@ -65,11 +67,11 @@ def _frame(local_one):
     return sys._getframe(), local_two, inner
 
 
-def _place(words, value, what, start=2):
-    """Offset of the first word that is the address of `value`."""
+def _place(words, value, what, start=2, tags=0):
+    """Offset of the first word that is the address of `value`, but for the bits in `tags`."""
     wanted = id(value)
     for number in range(start, len(words)):
-        if words[number] == wanted:
+        if words[number] & ~tags == wanted:
             return number * 8
     raise Mismatch('no place found for ' + what)
 
@@ -83,6 +85,11 @@ def calibrate(read):
     layout['wide'] = layout['ascii'] + (16 if VERSION >= 312 else 24)
     layout['taggedInt'] = 1 if VERSION >= 312 else 0
     layout['staticHeader'] = 1 if sys.getsizeof(int) != type.__sizeof__(int) else 0
+    layout['stackTags'] = tags = 3 if VERSION >= 314 else 0
+    layout['threshold0'], layout['threshold1'] = gc.get_threshold()[:2]
+    marker = object()
+    pair = (None, marker)
+    layout['tupleItems'] = _place(read(id(pair), 48), marker, 'items of a tuple') - 8
     inner = Outer.Inner
     layout['qualname'] = _place(read(id(inner), basicsize(type)), inner.__qualname__,
                                 'the qualified name of a class', 48)
@@ -129,7 +136,8 @@ def calibrate(read):
     words = read(id(generator), type(generator).__sizeof__(generator))
     layout['generatorCode'] = _place(words, generator.gi_code, 'gi_code')
     if VERSION >= 311:
-        layout['generatorLocals'] = _place(words, value, 'the variables of a generator')
+        layout['generatorLocals'] = _place(words, value, 'the variables of a generator',
+                                           tags=tags)
     else:
         layout['generatorFrame'] = _place(words, generator.gi_frame, 'gi_frame')
 
@@ -137,17 +145,17 @@ def calibrate(read):
     words = read(id(frame), basicsize(type(frame)))
     if VERSION >= 311:
         layout['frameInner'], layout['frameBack'] = 24, 16
-        words = read(words[3], 80)
+        words = read(words[3], 96)
         start = 0
     else:
         layout['frameBack'] = 24
         words = read(id(frame), type(frame).__sizeof__(frame))
         start = 2
-    layout['frameCode'] = _place(words, frame.f_code, 'f_code', start)
+    layout['frameCode'] = _place(words, frame.f_code, 'f_code', start, tags)
     if VERSION < 311:  # later frames only borrow them
         layout['frameGlobals'] = _place(words, frame.f_globals, 'f_globals', start)
         layout['frameBuiltins'] = _place(words, frame.f_builtins, 'f_builtins', start)
-    layout['frameLocals'] = _place(words, value, 'the variables of a frame', start)
+    layout['frameLocals'] = _place(words, value, 'the variables of a frame', start, tags)
     del frame  # it refers to this very frame
     return layout
 

@@ -94,7 +94,7 @@ static int is_dict(void *o) { return T_FLAGS(TYPE(o)) >> 29 & 1; }
 
 /* The `__dict__` edge; the entries of a dict that only its owner holds go to the owner. */
 static int namespace(void *d) {
-    int fold = TYPE(d) == K[K_DICT] && (I64(d, 0) <= 1) && find(d) == NONE;
+    int fold = TYPE(d) == K[K_DICT] && REFS(d) <= 1 && find(d) == NONE;
     u32 to = enter(d);
     if (to == NONE) return 0;
     edge_to(E_INTERNAL, sid_dict, to);
@@ -220,11 +220,11 @@ static void object_edges(const struct plan *p, void *o) {
             take(value);
         }
     } else if (p->base == K[K_LIST] || p->base == K[K_TUPLE]) {
-        void **items = p->base == K[K_LIST] ? PTR(o, 24) : (void **)((char *)o + 24);
+        void **items = p->base == K[K_LIST] ? PTR(o, 24) : &ITEM(o, 0);
         i64 n = I64(o, 16);
         if (p->fields && I64(p->fields, 16) == n) {
             for (i64 i = 0; i < n; i++)
-                if (items[i]) link(E_PROPERTY, key_name(PTR(p->fields, 24 + i * 8)), items[i]);
+                if (items[i]) link(E_PROPERTY, key_name(ITEM(p->fields, i)), items[i]);
         } else elements(items, n);
         for (i64 i = 0; i < n; i++) take(items[i]);
     } else if (p->base) {
@@ -261,8 +261,8 @@ static void function_edges(void *o) {
     i64 n = I64(closure, 16), skip = I64(names, 16) - n; /* 3.11+: free variables come last */
     if (skip < 0) return;
     for (i64 i = 0; i < n; i++) {
-        void *name = PTR(names, 24 + (skip + i) * 8);
-        if (TYPE(name) == K[K_STR]) link(E_CONTEXT, key_name(name), PTR(closure, 24 + i * 8));
+        void *name = ITEM(names, skip + i);
+        if (TYPE(name) == K[K_STR]) link(E_CONTEXT, key_name(name), ITEM(closure, i));
     }
 }
 
@@ -292,12 +292,19 @@ static void type_edges(void *o) {
     hide_rest();
 }
 
+/* What a word of a frame refers to. 3.14+ marks borrowed references and plain numbers in the low bits. */
+HOT void *untagged(void *word) {
+    u64 bits = (u64)word;
+    if (!L[L_TAGS]) return word;
+    return (bits & 3) > 1 ? 0 : (void *)(bits & ~1ul);
+}
+
 /* Variables of a frame: named where the name is known and the collector knows the value. */
 static void locals_of(void **values, void *names, u64 *at) {
     if (!names || TYPE(names) != K[K_TUPLE]) return;
     i64 n = I64(names, 16);
     for (i64 i = 0; i < n; i++, ++*at) {
-        void *value = values[*at], *name = PTR(names, 24 + i * 8);
+        void *value = untagged(values[*at]), *name = ITEM(names, i);
         if (value && TYPE(name) == K[K_STR] && take(value)) link(E_CONTEXT, key_name(name), value);
     }
 }
@@ -328,10 +335,10 @@ static void frame_edges(void *o) {
     if (!inner || !seen_count) return;
     for (u32 i = 0; i < 4; i++) {
         if (L[fields[i]] < 0) continue;
-        void *value = PTR(i < 3 ? inner : o, L[fields[i]]);
+        void *value = i ? PTR(i < 3 ? inner : o, L[fields[i]]) : untagged(PTR(inner, L[L_FRAME_CODE]));
         if (value && take(value)) link(E_INTERNAL, sid_frame[i], value);
     }
-    void *code = PTR(inner, L[L_FRAME_CODE]), **values = (void **)(inner + L[L_FRAME_LOCALS]);
+    void *code = untagged(PTR(inner, L[L_FRAME_CODE])), **values = (void **)(inner + L[L_FRAME_LOCALS]);
     u64 at = 0;
     if (code && TYPE(code) == K[K_CODE]) {
         locals_of(values, PTR(code, L[L_CODE_LOCALS]), &at);
@@ -347,7 +354,7 @@ static void edges_of(const struct plan *p, void *o, u32 node) {
     switch (p->handler) {
     case H_NONE: return;
     case H_LIST: elements(PTR(o, 24), I64(o, 16)); return;
-    case H_TUPLE: elements((void **)((char *)o + 24), I64(o, 16)); return;
+    case H_TUPLE: elements(&ITEM(o, 0), I64(o, 16)); return;
     case H_DICT:
         if (NODE(plan, node) != FOLDED) entries(o);
         return;

@@ -50,7 +50,7 @@ static void process(u32 n) {
     u32 number = map_get(&S.types, (u64)t);
     if (number == NONE) number = plan_for(t);
     const struct plan *p = (struct plan *)S.plans.at + number;
-    i64 refs = I64(o, 0);
+    i64 refs = REFS(o);
     NODE(refs, n) = refs >= IMMORTAL || refs < 0 ? (u32)IMMORTAL : (u32)refs;
     NODE(size, n) = size_of(p, o);
     u64 before = S.e_count;

@@ -15,7 +15,7 @@
 #include "graph.h"
 #include "write.h"
 
-enum { ABI = 1 };
+enum { ABI = 2 };
 
 EXPORT int hh_abi(void) { return ABI; }
 
@@ -139,16 +139,24 @@ static int is_head(u64 at) {
     return next && before && (*(u64 *)(next + 8) & ~3ul) == at && (*(u64 *)before & ~3ul) == at;
 }
 
-/* From a fresh object along its ring to the head of the youngest generation: the field after the
- * three generations points back at it. */
+/* From a fresh object along its ring to the head of the youngest generation, known by its threshold
+ * and that of the next one. */
 static u64 find_heads(void *fresh) {
     u64 at = (u64)fresh - 16;
     for (u32 n = 0; n < 20000000; n++) {
         at = *(u64 *)at & ~3ul;
         if (!at || at == (u64)fresh - 16) return 0;
-        if (*(u64 *)(at + 72) == at && is_head(at) && is_head(at + 24) && is_head(at + 48)) return at;
+        if (U32(at, 16) != (u32)L[L_THRESHOLD_0] || U32(at, 40) != (u32)L[L_THRESHOLD_1]) continue;
+        if (is_head(at) && is_head(at + 24) && is_head(at + 48)) return at;
     }
     return 0;
+}
+
+/* Where the frozen objects are: behind a pointer to the youngest generation up to 3.13 (3.13.15 aligns
+ * heads to 4 bytes only), else at once; 0: elsewhere. */
+static u64 find_frozen(u64 heads) {
+    u64 at = *(u64 *)(heads + 72) == heads ? 80 : *(u64 *)(heads + 76) == heads ? 84 : L[L_VERSION] >= 314 ? 72 : 0;
+    return at && is_head(heads + at) ? at : 0;
 }
 
 static void verify(void) {
@@ -158,13 +166,16 @@ static void verify(void) {
     i64 file = given[G_FILE].n;
     given[G_FILE].n = -2;
     out_string("{\"heads\":");
-    u64 heads = find_heads(*(void **)given[G_WITNESS].at);
+    u64 heads = find_heads(*(void **)given[G_WITNESS].at), frozen = 0;
     out_big(heads);
     if (heads) {
         for (ring_now = 0; ring_now < 3; ring_now++) ring(heads + 24 * (u64)ring_now, count_ring);
-        if (is_head(heads + 80)) ring(heads + 80, count_ring);
+        frozen = find_frozen(heads);
+        if (frozen) ring(heads + frozen, count_ring);
         else ring_sizes[3] = 0xFFFFFFFF;
     }
+    out_string(",\"frozen\":");
+    out_big(frozen);
     out_string(",\"rings\":[");
     for (int i = 0; i < 4; i++) {
         if (i) out_text(",", 1);

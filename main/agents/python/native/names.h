@@ -165,7 +165,7 @@ static void *find_in_mro(void *t, const char *name, void **where) {
     void *mro = T_MRO(t);
     if (!mro || TYPE(mro) != K[K_TUPLE]) return 0;
     for (i64 i = 0; i < I64(mro, 16); i++) {
-        void *base = PTR(mro, 24 + i * 8), *d = type_dict(base), *key, *value;
+        void *base = ITEM(mro, i), *d = type_dict(base), *key, *value;
         if (!d) continue;
         for (i64 at = 0; PyDict_Next(d, &at, &key, &value);)
             if (text_is(key, name)) {
@@ -326,7 +326,7 @@ static void put_key(void *key, int depth) {
         put('(');
         for (i64 i = 0; i < n && i < 4; i++) {
             if (i) put_text(", ");
-            put_key(PTR(key, 24 + i * 8), depth + 1);
+            put_key(ITEM(key, i), depth + 1);
         }
         if (n > 4) {
             put_text(", ");

@@ -49,7 +49,7 @@ static void add_slots(struct plan *p, int all) {
     void *mro = T_MRO(p->type);
     p->first_slot = (u32)(S.slot_list.used / sizeof(struct slot));
     for (i64 i = 0; i < I64(mro, 16); i++) {
-        char *m = T_MEMBERS(PTR(mro, 24 + i * 8));
+        char *m = T_MEMBERS(ITEM(mro, i));
         for (u32 n = 0; m && PTR(m, 0) && n < 4096; m += 40, n++) {
             int type = *(int *)(m + 8);
             const char *name = PTR(m, 0);
@@ -115,7 +115,7 @@ static u32 plan_for(void *t) {
         if (starts(title, "\"array.array\"") || starts(title, "\"mmap.mmap\"") || starts(title, "\"numpy.ndarray\"")) p.kind = N_NATIVE;
         p.is_mmap = (u8)starts(title, "\"mmap.mmap\"");
         for (i64 i = 0; i < I64(mro, 16); i++) {
-            void *base = PTR(mro, 24 + i * 8);
+            void *base = ITEM(mro, i);
             if (!p.base && (exact_in(base, K_LIST, K_DEQUE))) p.base = base;
             if (base == K[K_WEAKREF] || base == K[K_PROXY] || base == K[K_CALLABLE_PROXY]) p.weak = 1;
             if (base == K[K_NDARRAY] && base) p.array = 1;
@@ -155,7 +155,7 @@ static u32 plan_for(void *t) {
             if (fields && TYPE(fields) == K[K_TUPLE]) {
                 p.fields = fields;
                 for (i64 i = 0; i < I64(fields, 16); i++)
-                    if (TYPE(PTR(fields, 24 + i * 8)) != K[K_STR]) p.fields = 0;
+                    if (TYPE(ITEM(fields, i)) != K[K_STR]) p.fields = 0;
             }
         }
     }
