@@ -1,7 +1,7 @@
-// Builds the native walker of the Python agent with the system's C compiler:
+// Builds the native parts of the Python agent with the system's C compiler:
 //   node build/native.mjs [--force]
-// Output: main/agents/python/native/bin/<platform>-<arch>/heapwalk.so, beside the agent, where the sources, the bundle
-// and the packaged application all find it. No compiler: a notice, and the agent walks in Python.
+// Output: main/agents/python/native/bin/<platform>-<arch>/{heapwalk,gcnote,sampler}.so, beside the agent, where the sources, the
+// bundle and the packaged application all find them. No compiler: a notice, and the agent does the same in Python.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +15,10 @@ const FLAGS = [
   '-nostdlib', '-ffreestanding', '-fno-stack-protector', '-fno-asynchronous-unwind-tables', '-Wl,-z,now', '-Wl,-s',
 ];
 
-/** Whether the library is there after the call; `log` takes one line about what was done. */
+/** One translation unit each: the walker, the collector's callback, the allocation sampler. */
+const PARTS = ['heapwalk', 'gcnote', 'sampler'];
+
+/** Whether the libraries are there after the call; `log` takes one line about what was done. */
 export function buildNative(log, options = {}) {
   try {
     return build(log, options);
@@ -31,24 +34,30 @@ function build(log, { force = false }) {
     return false;
   }
   const sources = readdirSync(FOLDER).filter((name) => /\.[ch]$/.test(name)).map((name) => join(FOLDER, name));
-  const output = join(FOLDER, 'bin', `${process.platform}-${process.arch}`, 'heapwalk.so');
+  const folder = join(FOLDER, 'bin', `${process.platform}-${process.arch}`);
   const newest = Math.max(...sources.map((path) => statSync(path).mtimeMs));
-  if (!force && existsSync(output) && statSync(output).mtimeMs > newest) return true;
-  mkdirSync(join(output, '..'), { recursive: true });
+  const isFresh = (output) => existsSync(output) && statSync(output).mtimeMs > newest;
+  const stale = PARTS.filter((part) => force || !isFresh(join(folder, `${part}.so`)));
+  if (stale.length === 0) return true;
+  mkdirSync(folder, { recursive: true });
   const compilers = process.env.CC ? [process.env.CC] : ['cc', 'gcc', 'clang'];
-  for (const compiler of compilers) {
-    const part = `${output}.${process.pid}.part`;
-    const run = spawnSync(compiler, [...FLAGS, '-o', part, join(FOLDER, 'heapwalk.c')], { encoding: 'utf8' });
-    if (run.error?.code === 'ENOENT') continue;
-    if (run.status === 0) {
-      renameSync(part, output);
-      return true;
-    }
-    rmSync(part, { force: true });
-    log(`native walker: ${compiler} failed; the agent walks in Python\n${run.stderr}`);
+  const compiler = compilers.find((name) => spawnSync(name, ['--version']).error?.code !== 'ENOENT');
+  if (compiler === undefined) {
+    log(`native walker: no C compiler (${compilers.join(', ')}); the agent walks in Python`);
     return false;
   }
-  log(`native walker: no C compiler (${compilers.join(', ')}); the agent walks in Python`);
+  return stale.map((name) => compile(log, compiler, name, join(folder, `${name}.so`))).every(Boolean);
+}
+
+function compile(log, compiler, name, output) {
+  const part = `${output}.${process.pid}.part`;
+  const run = spawnSync(compiler, [...FLAGS, '-o', part, join(FOLDER, `${name}.c`)], { encoding: 'utf8' });
+  if (run.status === 0) {
+    renameSync(part, output);
+    return true;
+  }
+  rmSync(part, { force: true });
+  log(`native parts: ${compiler} failed on ${name}.c; the agent does it in Python\n${run.stderr}`);
   return false;
 }
 

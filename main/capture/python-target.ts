@@ -83,8 +83,8 @@ function describeRuntime(info: unknown): string {
   return version ? `${name} ${version}` : name;
 }
 
-/** Doubles of a row: start, pause, generation, collected, uncollectable, candidates or -1, three counts. */
-const ROW_DOUBLES = 9;
+/** Doubles of a row: start, pause, generation, collected, uncollectable, candidates or -1, survivors or -1, three counts. */
+const ROW_DOUBLES = 10;
 /** The agent keeps 4,096 at most. */
 const MAX_BATCH_CHARS = 4_096 * ROW_DOUBLES * 8 * 2;
 
@@ -94,8 +94,8 @@ export function readGcBatch(params: unknown): GcEvent[] {
   const thresholds = asRecord(params)['thresholds'];
   const events: GcEvent[] = [];
   for (let at = 0; at + ROW_DOUBLES * 8 <= rows.byteLength; at += ROW_DOUBLES * 8) {
-    const [startedAt, pauseMs, generation, collected, uncollectable, candidates = -1, ...counts] = Array.from({ length: ROW_DOUBLES }, (_, i) => rows.readDoubleLE(at + i * 8));
-    const event = readGcEvent({ startedAt, pauseMs, generation, collected, uncollectable, counts, thresholds, trigger: 'allocation', ...(candidates >= 0 ? { candidates } : {}) });
+    const [startedAt, pauseMs, generation, collected, uncollectable, candidates = -1, survivors = -1, ...counts] = Array.from({ length: ROW_DOUBLES }, (_, i) => rows.readDoubleLE(at + i * 8));
+    const event = readGcEvent({ startedAt, pauseMs, generation, collected, uncollectable, counts, thresholds, trigger: 'allocation', ...(candidates >= 0 ? { candidates } : {}), ...(survivors >= 0 ? { survivors } : {}) });
     if (event) events.push(event);
   }
   return events;
@@ -119,8 +119,19 @@ export function readGcEvent(params: unknown): GcEvent | null {
       triggerAt: stringField(params, 'triggerAt', 400),
       counts: readCounts(params, 'counts'),
       thresholds: readCounts(params, 'thresholds'),
-      trackedBefore: countField(params, 'candidates'),
+      ...readLookedAt(params),
     },
+  };
+}
+
+/** What the collection looked at and what of it lived on, where the interpreter knows one or both. */
+function readLookedAt(params: unknown): { trackedBefore: number | null; trackedAfter: number | null } {
+  const candidates = countField(params, 'candidates');
+  const survivors = countField(params, 'survivors');
+  const unreachable = (countField(params, 'collected') ?? 0) + (countField(params, 'uncollectable') ?? 0);
+  return {
+    trackedBefore: candidates ?? (survivors === null ? null : survivors + unreachable),
+    trackedAfter: survivors ?? (candidates === null ? null : Math.max(0, candidates - unreachable)),
   };
 }
 

@@ -130,8 +130,8 @@ export function collectionColumns(python: boolean, longestMs: () => number): Col
           } satisfies Column<CollectionRow>,
           {
             id: 'trackedBefore',
-            label: 'Followed',
-            hint: 'Objects the collector follows, before and after. Known for collections that Heaphouse asked for',
+            label: 'Looked at',
+            hint: 'Objects the collection looked at, and how many of them lived on. Generation 0 tells only from Python 3.15 on',
             widthPx: 150,
             align: 'end',
             sortable: true,

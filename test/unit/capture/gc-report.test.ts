@@ -39,20 +39,21 @@ describe('events of the Python agent', () => {
       generation: 2,
       collected: 7,
       uncollectable: 0,
-      details: { trigger: 'unknown', triggerAt: null, counts: null, thresholds: null, trackedBefore: null },
+      details: { trigger: 'unknown', triggerAt: null, counts: null, thresholds: null, trackedBefore: null, trackedAfter: null },
     });
   });
 
   it('reads many in one message, and leaves out what makes no sense', () => {
     const pack = (rows: number[][]) => Buffer.from(Float64Array.from(rows.flat()).buffer).toString('base64');
     const rows = pack([
-      [1000, 0.5, 0, 12, 0, -1, 701, 3, 4],
-      [1001, 2, 1, 0, 1, 900, 705, 11, 4],
-      [NaN, 2, 1, 0, 1, -1, 0, 0, 0],
-      [1002, -1, 1, 0, 1, -1, 0, 0, 0],
+      [1000, 0.5, 0, 12, 0, -1, -1, 701, 3, 4],
+      [1001, 2, 1, 0, 1, 900, -1, 705, 11, 4],
+      [1001, 2, 2, 30, 1, -1, 500, 705, 11, 4],
+      [NaN, 2, 1, 0, 1, -1, -1, 0, 0, 0],
+      [1002, -1, 1, 0, 1, -1, -1, 0, 0, 0],
     ]);
     const events = readGcBatch({ rows: `${rows}AAAA`, thresholds: [700, 10, 10] });
-    expect(events).toHaveLength(2);
+    expect(events).toHaveLength(3);
     expect(events[0]).toEqual({
       at: 1000,
       pauseMs: 0.5,
@@ -60,15 +61,16 @@ describe('events of the Python agent', () => {
       generation: 0,
       collected: 12,
       uncollectable: 0,
-      details: { trigger: 'allocation', triggerAt: null, counts: [701, 3, 4], thresholds: [700, 10, 10], trackedBefore: null },
+      details: { trigger: 'allocation', triggerAt: null, counts: [701, 3, 4], thresholds: [700, 10, 10], trackedBefore: null, trackedAfter: null },
     });
-    expect(events[1].details?.trackedBefore).toBe(900);
+    expect(events[1].details).toMatchObject({ trackedBefore: 900, trackedAfter: 899 });
+    expect(events[2].details).toMatchObject({ trackedBefore: 531, trackedAfter: 500 });
     expect(readGcBatch(null)).toEqual([]);
   });
 
   it('reads what started it', () => {
     const asked = { generation: 2, startedAt: 5, pauseMs: 1.5, collected: 7, uncollectable: 0, trigger: 'explicit', triggerAt: 'app.py:8', counts: [3, 1, 0], thresholds: [700, 10, 10], candidates: 900 };
-    expect(readGcEvent(asked)?.details).toEqual({ trigger: 'explicit', triggerAt: 'app.py:8', counts: [3, 1, 0], thresholds: [700, 10, 10], trackedBefore: 900 });
+    expect(readGcEvent(asked)?.details).toEqual({ trigger: 'explicit', triggerAt: 'app.py:8', counts: [3, 1, 0], thresholds: [700, 10, 10], trackedBefore: 900, trackedAfter: 893 });
     expect(readGcEvent({ ...asked, trigger: 'x', triggerAt: 7, counts: ['a'], thresholds: 'b' })?.details).toMatchObject({ trigger: 'unknown', triggerAt: null, counts: null, thresholds: null });
   });
 

@@ -11,8 +11,8 @@ import sys
 VERSION = '0.1.0'
 
 # In the order they may import each other: the path-free loader runs them one by one.
-PARTS = ('compat', 'codec', 'static', 'rendezvous', 'httpio', 'websocket', 'wake', 'gcevents',
-         'cfuncs', 'memory', 'allocators', 'selfmemory', 'own', 'workers', 'sizes', 'naming',
+PARTS = ('compat', 'codec', 'static', 'rendezvous', 'httpio', 'websocket', 'wake', 'cfuncs', 'own',
+         'gcnative', 'gcevents', 'memory', 'allocators', 'selfmemory', 'workers', 'sizes', 'naming',
          'sink', 'containers', 'instances', 'internals', 'roots', 'walk', 'residue', 'writer',
          'probes', 'native', 'forking', 'snapshot', 'fields', 'remote', 'faults',
          'domainruntime', 'domainheap', 'domainmemory', 'domainpython', 'dispatch', 'peer',

@@ -113,3 +113,17 @@ def call_long(function_, value):
     """Calls a C function (long) -> long."""
     found = function_(_Long(value))
     return getattr(found, 'value', found)
+
+
+def value(function_):
+    # type: (object) -> int
+    """Calls a C function without arguments: its number, also where ctypes wraps it."""
+    found = function_()
+    return getattr(found, 'value', found)
+
+
+def call_longs(function_, values):
+    # type: (object, tuple) -> int
+    """Calls a C function (long, long, ...) -> long."""
+    found = function_(*[_Long(v) for v in values])
+    return getattr(found, 'value', found)

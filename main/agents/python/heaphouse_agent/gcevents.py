@@ -1,9 +1,13 @@
 """Garbage collections as events: a `gc.callbacks` entry that only takes notes.
 
+Where it can be, the entry is a function of C (gcnative.py), which writes rows as clients get them
+and leaves to Python what somebody asked for; otherwise it is the function here, for everything.
+
 Who is woken how often matters more than the note: while collections keep coming the agent's thread
 looks by itself every POLL_MS instead of being woken for each, so a program that does nothing but
 collect gives up the interpreter lock some 20 times a second and not a thousand times.
 """
+from . import gcnative, own
 from .compat import array, binascii, deque, epoch_ms, gc, gil_enabled, monotonic_ms, sys, time
 
 LIMIT = 4096  # collections kept while nobody reads them; older ones are dropped
@@ -19,7 +23,9 @@ class GcWatch(object):
         self.users = 0
         self.limits = gc.get_threshold()
         self.polled = False  # the agent's thread looks by itself
+        self._wake = wake
         self.callback = self._make(wake)
+        self.ring = None
 
     def _make(self, wake):
         # Runs inside any allocation of any thread, thousands of times a second in some programs:
@@ -57,7 +63,12 @@ class GcWatch(object):
         self.users += 1
         if self.users == 1:
             self.limits = gc.get_threshold()
-            gc.callbacks.append(self.callback)
+            self.ring = gcnative.ring(self.callback, self._wake)
+            if self.ring is not None:
+                own.extra.append(self.ring.function)
+                self.ring.set('limit', self.limits[0])
+                self.ring.set_offset(clock_offset())
+            gc.callbacks.append(self.callback if self.ring is None else self.ring.function)
 
     def disable(self):
         if self.users:
@@ -67,21 +78,34 @@ class GcWatch(object):
 
     def remove(self):
         # By identity: other entries may have an `__eq__` of their own.
-        mine = id(self.callback)
-        gc.callbacks[:] = [c for c in gc.callbacks if id(c) != mine]
+        mine = [id(self.callback)]
+        ring, self.ring = self.ring, None
+        if ring is not None:
+            mine.append(id(ring.function))
+        gc.callbacks[:] = [c for c in gc.callbacks if id(c) not in mine]
         self.users = 0
+        if ring is not None:
+            own.extra[:] = [f for f in own.extra if f is not ring.function]
+            ring.drop()
 
     def take(self):
-        # type: () -> list
-        """The notes so far, oldest first."""
+        # type: () -> tuple
+        """What was noted since the last call: (rows of C as bytes, notes of Python)."""
         self.polled = False
-        taken = []
+        ring = self.ring
+        if ring is not None:
+            ring.set('polled', 0)
+        rows, taken = b'' if ring is None else ring.take(), []
         while self.events:
             taken.append(self.events.popleft())
-        self.polled = bool(taken)
         # As they are now; a program changes them a few times in its life.
         self.limits = gc.get_threshold()
-        return taken
+        self.polled = bool(taken or rows)
+        if ring is not None:
+            ring.set('limit', self.limits[0])
+            ring.set_offset(clock_offset())
+            ring.set('polled', int(self.polled))
+        return rows, taken
 
 
 def clock_offset():
@@ -113,8 +137,8 @@ def event(note, offset, limits):
 
 def packed(notes, offset, limits):
     # type: (list, float, tuple) -> tuple
-    """(rows as base64, the notes that need words of their own): rows of nine doubles. A tenth of
-    the work of one message for each, which matters at thousands of collections a second."""
+    """(rows as bytes, the notes that need words of their own): rows as gcnative.py has them. A tenth
+    of the work of one message for each, which matters at thousands of collections a second."""
     rows, others = array('d'), []
     for note in notes:
         if note[6] is not None or not gil_enabled():
@@ -122,8 +146,31 @@ def packed(notes, offset, limits):
             continue
         began, ended, generation, collected, uncollectable, counts, _, candidates = note
         rows.extend((began * 1000.0 + offset, (ended - began) * 1000.0, generation, collected,
-                     uncollectable, -1 if candidates is None else candidates) + counts[:3])
-    return binascii.b2a_base64(rows.tobytes(), newline=False).decode('ascii'), others
+                     uncollectable, -1 if candidates is None else candidates, -1) + counts[:3])
+    return rows.tobytes(), others
+
+
+def text_of(rows):
+    # type: (bytes) -> str
+    return binascii.b2a_base64(rows, newline=False).decode('ascii')
+
+
+def unpacked(rows, limits):
+    # type: (bytes, tuple) -> list
+    """Rows as parameters of Python.gcFinished, for clients that did not ask for batches."""
+    values, found = array('d', rows), []
+    for at in range(0, len(values), gcnative.ROW):
+        row = values[at:at + gcnative.ROW]
+        one = {'generation': int(row[2]), 'startedAt': row[0], 'pauseMs': row[1],
+               'collected': int(row[3]), 'uncollectable': int(row[4]),
+               'counts': [int(c) for c in row[7:10]], 'thresholds': list(limits),
+               'trigger': 'allocation'}
+        if row[5] >= 0:
+            one['candidates'] = int(row[5])
+        if row[6] >= 0:
+            one['survivors'] = int(row[6])
+        found.append(one)
+    return found
 
 
 def settings():
@@ -134,4 +181,4 @@ def settings():
             'stats': [dict(s) for s in gc.get_stats()]}
 
 
-__all__ = ['GcWatch', 'clock_offset', 'event', 'packed', 'settings']
+__all__ = ['GcWatch', 'clock_offset', 'event', 'packed', 'settings', 'text_of', 'unpacked']

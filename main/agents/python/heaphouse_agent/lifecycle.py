@@ -111,26 +111,27 @@ class Agent(object):
     # Called on the agent's thread.
 
     def on_wake(self):
-        notes = self.gc.take()
-        if notes:
-            self.tell(notes, gcevents.clock_offset(), self.gc.limits)
+        rows, notes = self.gc.take()
+        if rows or notes:
+            self.tell(rows, notes, gcevents.clock_offset(), self.gc.limits)
         while self.inbox:
             function, size = self.inbox.popleft()
             self.inbox_bytes -= size
             function()
 
-    def tell(self, notes, offset, limits):
+    def tell(self, rows, notes, offset, limits):
         """Collections, to each session in the form it asked for."""
         for session in self.sessions:
             if 'gc' not in session.enabled:
                 continue
-            rows, others = '', []
             if 'gcBatches' in session.enabled:
-                rows, others = gcevents.packed(notes, offset, limits)
+                more, others = gcevents.packed(notes, offset, limits)
+                if rows or more:
+                    session.event('Python.gcFinishedBatch', {
+                        'rows': gcevents.text_of(rows + more), 'thresholds': list(limits)})
             else:
-                others = [gcevents.event(note, offset, limits) for note in notes]
-            if rows:
-                session.event('Python.gcFinishedBatch', {'rows': rows, 'thresholds': list(limits)})
+                others = gcevents.unpacked(rows, limits)
+                others.extend([gcevents.event(note, offset, limits) for note in notes])
             for event in others:
                 session.event('Python.gcFinished', event)
 

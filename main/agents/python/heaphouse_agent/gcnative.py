@@ -1,0 +1,137 @@
+"""The collector's callback in C (native/gcnote.c): loading it, telling it where things are, reading
+its ring, and taking it out again. Whatever does not fit ends in None and Python does the work.
+"""
+from . import cfuncs
+from .compat import LINUX, array, gc, gil_enabled, os, sys, time
+
+ABI = 1
+ROW = 10  # doubles of a row, see `note` in gcnote.c
+CAPACITY = 4096  # rows kept while nobody reads them
+LEAVE_SECONDS = 2.0
+
+# struct control of gcnote.c, one machine word each.
+WORDS = ('limit', 'written', 'polled', 'capacity', 'ring', 'counts', 'survivors', 'get_count',
+         'passed', 'wake', 'generation', 'collected', 'uncollectable', 'candidates', 'none')
+AT = {name: place for place, name in enumerate(WORDS)}
+STATE_BYTES = 512  # of the collector's state looked at, from the head of the youngest generation
+
+
+class Ring(object):
+    """One callback in C and what it writes. `function` goes into `gc.callbacks`."""
+
+    def __init__(self, library, passed, wake):
+        self.library = library
+        self.rows = array('d', bytes(8 * ROW * (CAPACITY + 1)))
+        self.words = words = array('q', bytes(8 * len(WORDS)))
+        self.read = 0
+        self.lost = 0
+        # What C refers to by address.
+        self.kept = {'get_count': gc.get_count, 'passed': passed, 'wake': wake,
+                     'generation': 'generation', 'collected': 'collected',
+                     'uncollectable': 'uncollectable', 'candidates': 'candidates', 'none': None}
+        for name, value in self.kept.items():
+            words[AT[name]] = id(value)
+        words[AT['capacity']] = CAPACITY
+        words[AT['ring']] = self.rows.buffer_info()[0]
+        words[AT['counts']], words[AT['survivors']] = _find_state(library)
+        make = cfuncs.function(library, 'gcnote_make', 'object+gil')
+        self.let_go = cfuncs.function(library, 'gcnote_drop', 'void+gil')
+        self.inside = cfuncs.function(library, 'gcnote_inside', 'long+gil')
+        self.function = make(cfuncs.pointer(words.buffer_info()[0]))
+
+    def set(self, name, value):
+        self.words[AT[name]] = value
+
+    def set_offset(self, milliseconds):
+        """What turns the clock of C into milliseconds since the epoch."""
+        self.rows[0] = milliseconds
+
+    def waiting(self):
+        # type: () -> bool
+        return self.words[AT['written']] != self.read
+
+    def take(self):
+        # type: () -> bytes
+        """The rows since the last call, oldest first, as they lie in memory."""
+        written = self.words[AT['written']]  # moves on only while Python code may be interrupted
+        first = max(self.read, written - CAPACITY)
+        self.lost += first - self.read
+        self.read = written
+        if first == written:
+            return b''
+        start, end = first % CAPACITY + 1, (written - 1) % CAPACITY + 2
+        rows = self.rows
+        if start < end:
+            return rows[start * ROW:end * ROW].tobytes()
+        return rows[start * ROW:].tobytes() + rows[ROW:end * ROW].tobytes()
+
+    def drop(self):
+        """Unloads the library, unless somebody outside still holds the function: then it stays,
+        doing nothing."""
+        if self.function is None:
+            return
+        self.let_go()
+        deadline = time.time() + LEAVE_SECONDS
+        while cfuncs.value(self.inside) and time.time() < deadline:
+            time.sleep(0.005)
+        held = [self.function]
+        self.function = None
+        alone = sys.getrefcount(held[0]) == 2 and not cfuncs.value(self.inside)
+        del held[:]
+        if alone:
+            cfuncs.close(self.library)
+        self.library = None
+
+
+def path():
+    # type: () -> str
+    machine = {'x86_64': 'x64', 'AMD64': 'x64', 'aarch64': 'arm64'}.get(os.uname().machine, '?')
+    folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    return os.path.join(folder, 'native', 'bin', '%s-%s' % (sys.platform, machine), 'gcnote.so')
+
+
+def ring(passed, wake):
+    """A Ring, or None where there is none for this interpreter or build."""
+    if not LINUX or not cfuncs.available or not gil_enabled() or hasattr(sys, 'gettotalrefcount'):
+        return None
+    if sys.maxsize != (1 << 63) - 1 or sys.byteorder != 'little' or not os.access(path(), os.R_OK):
+        return None
+    try:
+        library = cfuncs.open_library(path())
+    except OSError:
+        return None
+    try:
+        abi = cfuncs.function(library, 'gcnote_abi', 'long+gil')
+        if abi is not None and cfuncs.value(abi) == ABI:
+            return Ring(library, passed, wake)
+    except Exception:  # gcnote_make gives nothing where the process lacks a function
+        pass
+    cfuncs.close(library)
+    return None
+
+
+def _find_state(library):
+    # type: (object) -> tuple
+    """Addresses of the three counts and of the number of survivors, 0 where they are not where
+    3.8 to 3.13 have them. The head of the youngest generation stands in the collector's state and
+    is found from a fresh object; what is around it is compared with what `gc` tells."""
+    if not (3, 8) <= sys.version_info[:2] <= (3, 13):
+        return 0, 0
+    thresholds = gc.get_threshold()
+    fresh = []
+    find = cfuncs.function(library, 'gcnote_find', 'long+gil')
+    head = cfuncs.call_longs(find, (id(fresh),) + thresholds)
+    if not head:
+        return 0, 0
+    process = cfuncs.handle()
+    state = array('i', cfuncs.text_at(process, head, 72))
+    if (state[11], state[17]) != gc.get_count()[1:]:
+        return 0, 0
+    whole = cfuncs.text_at(process, head, STATE_BYTES)
+    # The lists of garbage and callbacks, and behind them the two numbers. Not always aligned.
+    at = whole.find(array('Q', [id(gc.garbage), id(gc.callbacks)]).tobytes())
+    numbers = array('Q', whole[at + 16:at + 32]) if 0 <= at <= STATE_BYTES - 32 else [1 << 63]
+    return head + 20, head + at + 16 if max(numbers) < 1 << 40 else 0
+
+
+__all__ = ['ROW', 'Ring', 'ring']
