@@ -9,8 +9,8 @@ from .static import Builtin, Function, MethodDescriptor, Module
 
 import _weakref
 
-ABI = 1
-OLDEST, NEWEST = (3, 8), (3, 13)
+ABI = 2
+OLDEST, NEWEST = (3, 8), (3, 15)
 WALL = 0x40000000  # __WALL: also children without an exit signal
 CHECK_SECONDS = 10.0
 
@@ -197,7 +197,7 @@ def _check():
         del found[:], keep[:]  # a frame among them: no cycle is to be left behind
     layout['gcHeads'] = told['heads']
     fits = min(frozen, still) <= told['rings'][3] <= max(frozen, still)
-    layout['gcFrozen'] = 80 if fits else -1
+    layout['gcFrozen'] = told['frozen'] if fits and told['frozen'] else -1
     if not fits and still:
         raise probes.Mismatch('the frozen objects are elsewhere')
     State.layout = layout

@@ -18,7 +18,7 @@ FIELDS = (
     'generatorFrame', 'generatorLocals', 'frameInner', 'frameBack', 'frameCode', 'frameGlobals',
     'frameBuiltins', 'frameLocals', 'codeLocals', 'codeCells', 'codeFree', 'codeLine', 'codeName',
     'codeFile', 'gcHeads', 'gcFrozen', 'tupleItems',
-    'stackTags', 'threshold0', 'threshold1')
+    'threshold0', 'threshold1')
 
 # Where instances keep their values, relative to the object: 3.11 has two pointers in front of the
 # collector's header, 3.12 one for both, 3.13 a pointer there and the values behind the object.
@@ -85,7 +85,7 @@ def calibrate(read):
     layout['wide'] = layout['ascii'] + (16 if VERSION >= 312 else 24)
     layout['taggedInt'] = 1 if VERSION >= 312 else 0
     layout['staticHeader'] = 1 if sys.getsizeof(int) != type.__sizeof__(int) else 0
-    layout['stackTags'] = tags = 3 if VERSION >= 314 else 0
+    tags = 3 if VERSION >= 314 else 0
     layout['threshold0'], layout['threshold1'] = gc.get_threshold()[:2]
     marker = object()
     pair = (None, marker)

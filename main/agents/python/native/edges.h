@@ -295,7 +295,7 @@ static void type_edges(void *o) {
 /* What a word of a frame refers to. 3.14+ marks borrowed references and plain numbers in the low bits. */
 HOT void *untagged(void *word) {
     u64 bits = (u64)word;
-    if (!L[L_TAGS]) return word;
+    if (L[L_VERSION] < 314) return word;
     return (bits & 3) > 1 ? 0 : (void *)(bits & ~1ul);
 }
 
