@@ -1,7 +1,8 @@
 /** A V8 target: Node.js, an Electron main process, a page. */
 import type { CaptureTarget } from '#main/hosts/capture-contract.ts';
 import { HeaphouseError } from '#shared/rpc/errors.ts';
-import { CLOSE_INSPECTOR_SOURCE, LEASE_MS } from '../agents/v8/gc-observer.ts';
+import { LEASE_MS } from '../agents/v8/gc-observer.ts';
+import { CLOSE_INSPECTOR_SOURCE } from '../agents/v8/inspector-port.ts';
 import type { CdpSession } from '../cdp/connection.ts';
 import type { OpenTarget } from '../cdp/open-target.ts';
 import { asRecord, countField, stringField } from '../cdp/read-field.ts';

@@ -1,6 +1,7 @@
 /** Everything about a process that decides whether and how we can attach to it. Read from outside; nothing is sent to it. */
 import { access, constants, stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
+import { DEFAULT_INSPECTOR_PORT, isMovedPort } from '#main/agents/v8/inspector-port.ts';
 import { hasSignal, parseElfHeader } from './proc/parse.ts';
 import type { ElfHeader, ListeningSocket } from './proc/parse.ts';
 import {
@@ -22,8 +23,6 @@ import { identify } from './runtime/identify.ts';
 import type { Identity } from './runtime/identify.ts';
 import { requestedPort, runtimeOptions } from './runtime/program-kind.ts';
 
-/** The port Node.js opens on SIGUSR1 unless `--inspect-port` says otherwise. */
-export const DEFAULT_INSPECTOR_PORT = 9229;
 const SIGUSR1 = 10;
 /** linux/capability.h */
 const CAP_KILL = 5n;
@@ -217,7 +216,9 @@ async function findOpenPort(identity: Identity, options: readonly string[], port
   if (identity.kind === 'node') {
     if (asked !== null && listening.includes(asked)) return asked;
     if (asked === 0) return ports.find((socket) => socket.loopbackOnly)?.port ?? null;
-    return listening.includes(inspectorPort) ? inspectorPort : null;
+    if (listening.includes(inspectorPort)) return inspectorPort;
+    // Opened and moved by a Heaphouse, perhaps by one that was killed.
+    return ports.find((socket) => socket.loopbackOnly && isMovedPort(socket.port))?.port ?? null;
   }
   if (identity.kind === 'chromium' || identity.kind === 'electron') {
     if (asked !== null && asked !== 0 && listening.includes(asked)) return asked;

@@ -98,15 +98,3 @@ export function gcObserverSource(bindingName: string): string {
   };
 })()`;
 }
-
-/**
- * Closes the inspector of the process after the answer has left. Evaluated last, only when we opened it ourselves:
- * nothing else closes the port again. Value: true, or false where there is no inspector to close.
- */
-export const CLOSE_INSPECTOR_SOURCE = `(() => {
-  const load = typeof process.getBuiltinModule === 'function' ? process.getBuiltinModule : require;
-  const inspector = load('inspector');
-  const timers = load('timers');
-  timers.setTimeout(() => inspector.close(), 20);
-  return true;
-})()`;

@@ -3,16 +3,10 @@
  * that ended without detaching. The session host does it itself on an orderly detach.
  */
 import { WebSocket } from 'ws';
+import { CLOSE_INSPECTOR_SOURCE } from '#main/agents/v8/inspector-port.ts';
 import { readListeningPorts } from '../proc/read.ts';
 
 const TIMEOUT_MS = 2_000;
-
-/** Closing waits for the thread of the inspector, which answers our very request: so it is done just after the answer. */
-const CLOSE_SOURCE = `(() => {
-  const inspector = process.getBuiltinModule ? process.getBuiltinModule('inspector') : require('inspector');
-  setTimeout(() => inspector.close(), 0);
-  return true;
-})()`;
 
 /** Does nothing when the process no longer listens on the port. Never throws. */
 export async function closeInspector(pid: number, port: number, webSocketUrl: string): Promise<void> {
@@ -28,7 +22,7 @@ export async function closeInspector(pid: number, port: number, webSocketUrl: st
     socket.on('error', done);
     socket.on('close', done);
     socket.on('open', () => {
-      socket.send(JSON.stringify({ id: 1, method: 'Runtime.evaluate', params: { expression: CLOSE_SOURCE, includeCommandLineAPI: true, silent: true, returnByValue: true } }));
+      socket.send(JSON.stringify({ id: 1, method: 'Runtime.evaluate', params: { expression: CLOSE_INSPECTOR_SOURCE, includeCommandLineAPI: true, silent: true, returnByValue: true } }));
     });
     socket.on('message', done);
   });

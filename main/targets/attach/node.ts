@@ -8,6 +8,7 @@ import { judge, refusal, stopper } from '../preflight.ts';
 import { isAlive, readListeningPorts } from '../proc/read.ts';
 import { step } from '../types.ts';
 import { closeInspector } from './close-inspector.ts';
+import { moveInspector } from './move-inspector.ts';
 import type { TargetOptions } from '../types.ts';
 
 export interface NodeEntry {
@@ -49,7 +50,8 @@ export async function enterNode(facts: ProcessFacts, system: SystemFacts, option
     const port = await waitForPort(facts.pid, now.inspectorPort, before, OPEN_TIMEOUT_MS, options.signal);
     const url = await urlOf(port, options.signal);
     if (url === null) throw new HeaphouseError('unsupported', `The inspector of process ${facts.pid} names no target.`, { advice: 'Try again.' });
-    return { webSocketUrl: url, port, opened: true, cleanUp: () => closeInspector(facts.pid, port, url) };
+    const entry = (await moveInspector(facts.pid, url)) ?? { port, webSocketUrl: url };
+    return { ...entry, opened: true, cleanUp: () => closeInspector(facts.pid, entry.port, entry.webSocketUrl) };
   } catch (error) {
     await undo(facts.pid, now.inspectorPort, before);
     throw error;

@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { isMovedPort } from '#main/agents/v8/inspector-port.ts';
 import { attachProcess } from '#main/targets/attach.ts';
 import { listProcesses } from '#main/targets/discover-processes.ts';
 import { preflight } from '#main/targets/preflight.ts';
@@ -40,14 +41,35 @@ describe.skipIf(process.platform !== 'linux' || portTaken)(`Node.js by SIGUSR1 (
     expect(again.capture.closeInspectorOnDetach).toBe(false);
     expect(again.capture.webSocketUrl).toBe(target.capture.webSocketUrl);
     // By address as well: the same process is recognised.
-    await expect(resolveEndpoint('http://127.0.0.1:9229')).resolves.toMatchObject({ kind: 'node', title: 'leaky.js', capture: { pid: program.pid } });
+    const port = Number(new URL(target.capture.webSocketUrl).port);
+    expect(isMovedPort(port)).toBe(true);
+    await expect(resolveEndpoint(`http://127.0.0.1:${port}`)).resolves.toMatchObject({ kind: 'node', title: 'leaky.js', capture: { pid: program.pid } });
     await expect(resolveEndpoint(target.capture.webSocketUrl)).resolves.toMatchObject({ kind: 'node', capture: { pid: program.pid, webSocketUrl: target.capture.webSocketUrl } });
-    await expect(resolveEndpoint('ws://127.0.0.1:9229/not-the-path')).rejects.toMatchObject({ code: 'not-found' });
-    // A second process cannot have the port; it must not be sent the signal, and the reason is said.
+    await expect(resolveEndpoint(`ws://127.0.0.1:${port}/not-the-path`)).rejects.toMatchObject({ code: 'not-found' });
+    // The port that SIGUSR1 opens is free again for the next.
     const second = run(node, [sample('leaky.js'), '--leak-at', '60']);
     await second.until(/phase ready begin/);
-    await expect(attach(second.pid)).rejects.toMatchObject({ code: 'busy', message: expect.stringContaining(String(program.pid)) });
-    expect(second.stderr()).toBe('');
+    const other = await attach(second.pid);
+    expect(new URL(other.capture.webSocketUrl).port).not.toBe(String(port));
+  });
+
+  it('once closed, the next signal opens the usual port', async () => {
+    const program = run(node, [sample('leaky.js'), '--leak-at', '60']);
+    await program.until(/phase ready begin/);
+    const target = await attach(program.pid);
+    await target.dispose();
+    await vi.waitFor(() => expect(resolveEndpoint(target.capture.webSocketUrl)).rejects.toMatchObject({ code: 'not-found' }), 5_000);
+    process.kill(program.pid, 'SIGUSR1');
+    await vi.waitFor(async () => expect(await resolveEndpoint('http://127.0.0.1:9229')).toMatchObject({ capture: { pid: program.pid } }), 5_000);
+  });
+
+  it('a port that somebody else holds is named, and no signal is sent', async () => {
+    const holder = run(node, ['--inspect=127.0.0.1:9229', sample('leaky.js'), '--leak-at', '60']);
+    await holder.until(/phase ready begin/);
+    const program = run(node, [sample('leaky.js'), '--leak-at', '60']);
+    await program.until(/phase ready begin/);
+    await expect(attach(program.pid)).rejects.toMatchObject({ code: 'busy', message: expect.stringContaining(String(holder.pid)) });
+    expect(program.stderr()).toBe('');
   });
 
   it('a busy main thread is no hindrance', async () => {
