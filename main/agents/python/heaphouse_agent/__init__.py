@@ -15,6 +15,7 @@ PARTS = ('compat', 'codec', 'static', 'rendezvous', 'httpio', 'websocket', 'wake
          'gcnative', 'gcevents', 'memory', 'allocators', 'selfmemory', 'workers', 'sizes', 'naming',
          'sink', 'containers', 'instances', 'internals', 'roots', 'walk', 'residue', 'writer',
          'probes', 'native', 'forking', 'snapshot', 'fields', 'remote', 'faults',
+         'sampling', 'profiles', 'cpusampling', 'domainprofiler',
          'domainruntime', 'domainheap', 'domainmemory', 'domainpython', 'dispatch', 'peer',
          'server', 'lifecycle')
 

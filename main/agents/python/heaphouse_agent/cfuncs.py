@@ -74,6 +74,12 @@ def function(library, name, kind):
     return KINDS[kind](address) if address else None
 
 
+def address_in(library, name):
+    # type: (object, str) -> int
+    """Where a C function is that the library is known to have."""
+    return _ctypes.dlsym(library, name)
+
+
 def pointer(value):
     # type: (int) -> object
     return _Pointer(value)

@@ -1,5 +1,5 @@
 """One client's session: JSON-RPC in, results, errors and events out."""
-from . import domainheap, domainmemory, domainpython, domainruntime
+from . import cpusampling, domainheap, domainmemory, domainprofiler, domainpython, domainruntime
 from .faults import INTERNAL, INVALID, LATER, PARAMS, UNKNOWN, Fault
 
 
@@ -9,6 +9,7 @@ class Session(object):
         self.connection = connection
         self.enabled = set()
         self.remote = None  # remote.Objects, made on first use
+        self.cpu_interval_us = cpusampling.DEFAULT_INTERVAL_US
 
     def handle(self, message):
         """Answers one decoded message, whatever it is."""
@@ -55,6 +56,7 @@ class Session(object):
         """The client is gone."""
         if 'gc' in self.enabled:
             self.agent.gc.disable()
+        domainprofiler.leave(self)
         self.enabled.clear()
         self.remote = None
 
@@ -67,5 +69,6 @@ def get_domains(session, params, number):
 METHODS = {'Schema.getDomains': get_domains}
 METHODS.update(domainruntime.METHODS)
 METHODS.update(domainheap.METHODS)
+METHODS.update(domainprofiler.METHODS)
 METHODS.update(domainpython.METHODS)
 METHODS.update(domainmemory.METHODS)

@@ -1,5 +1,5 @@
 """The `Python` domain: what no standard domain of the protocol has a place for."""
-from . import cfuncs, domainheap, forking, gcevents, native, rendezvous
+from . import cfuncs, domainheap, forking, gcevents, native, rendezvous, sampling
 from .compat import gil_enabled, os, sys
 from .faults import LATER, PARAMS, SERVER, Fault, param
 
@@ -36,6 +36,7 @@ def get_info(session, params, number):
     gil = gil_enabled()
     reason = forking.objection()
     lacking = native.objection()
+    unsampled = sampling.objection()
     return {
         'version': '.'.join([str(n) for n in sys.version_info[:3]]),
         'versionText': sys.version, 'implementation': sys.implementation.name,
@@ -52,6 +53,9 @@ def get_info(session, params, number):
                 'available': False, 'reason': lacking},
             'allocatorStatistics': {'available': cfuncs.available} if cfuncs.available else {
                 'available': False, 'reason': 'this Python was built without _ctypes'},
+            'allocationSampling': {'available': not unsampled} if not unsampled else {
+                'available': False, 'reason': unsampled},
+            'cpuProfile': {'available': True},
             'gcEvents': {'available': True},
             'evaluate': {'available': True},
         },

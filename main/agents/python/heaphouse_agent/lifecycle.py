@@ -1,5 +1,6 @@
 """Starting, forking and ending: the one agent of this process."""
-from . import VERSION, forking, gcevents, memory, native, own, rendezvous as meeting, workers
+from . import (VERSION, forking, gcevents, memory, native, own, rendezvous as meeting, sampling,
+               workers)
 from .compat import _thread, atexit, deque, epoch_ms, os, sys, time
 from .dispatch import Session
 from .server import Server
@@ -77,6 +78,7 @@ class Agent(object):
         self.folders = []
         self.files = []
         self.job = None
+        self.cpu = None  # a cpusampling.Sampler at work
         self.hooks = None
         self.server = None
         self.thread_ended = False
@@ -168,6 +170,9 @@ class Agent(object):
             native.settle(STOP_TIMEOUT)
             job.end(None, 'cancelled')
         native.unload()
+        sampling.leave()
+        if self.cpu is not None:
+            self.cpu.stop()
         self.release()
         self.gc.remove()
         self.server.shut()
@@ -192,6 +197,7 @@ class Agent(object):
 
     def at_exit(self):
         if os.getpid() == self.waker.pid:
+            sampling.leave()
             for path in self.files:
                 meeting.withdraw(path)
 
@@ -203,6 +209,7 @@ class Agent(object):
         pid_files, self.files = self.files, []
         del pid_files
         own.threads.clear()
+        sampling.forked()
         self.gc.remove()
         self.hooks.remove()
         for connection in list(self.server.connections.values()):

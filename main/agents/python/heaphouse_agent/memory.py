@@ -1,5 +1,5 @@
 """How much memory this process uses, from its own allocators, in under a millisecond."""
-from . import cfuncs
+from . import allocators, cfuncs
 from .compat import monotonic_ms, os, sys
 
 SPARING = 1000.0  # times as long as a walk over the pools took, until the next one
@@ -8,10 +8,16 @@ SPARING = 1000.0  # times as long as a walk over the pools took, until the next 
 class Meter(object):
     """Reads pymalloc and the C allocator. What a build does not offer is None, with a source."""
 
+    # While allocations are sampled: calls C as if nothing of ours stood in front of pymalloc,
+    # whose statistics are empty otherwise.
+    around = None
+
     def __init__(self):
         self.stats = self.open_stream = self.close_stream = self.release = None
         self.library = self.mallinfo = None
         self.mallinfo_words = 0
+        self.is_replaced = False
+        self.has_pools = True
         self.slots = None
         self.walked = None, None, 0
         self.walk_again_at = 0.0
@@ -24,6 +30,8 @@ class Meter(object):
     def _find(self):
         library = self.library = cfuncs.handle()
         self.stats = cfuncs.function(library, '_PyObject_DebugMallocStats', 'void+gil')
+        if self.stats is not None:
+            self.stats_at = cfuncs.address_in(library, '_PyObject_DebugMallocStats')
         self.open_stream = cfuncs.function(library, 'open_memstream', 'pointer+gil')
         self.close_stream = cfuncs.function(library, 'fclose', 'void+gil')
         self.release = cfuncs.function(library, 'free', 'void+gil')
@@ -44,7 +52,10 @@ class Meter(object):
         stream = getattr(stream, 'value', stream)
         if not stream:
             return ''
-        self.stats(cfuncs.pointer(stream))
+        if self.around is None:
+            self.stats(cfuncs.pointer(stream))
+        else:
+            self.around(self.stats_at, stream)
         self.close_stream(cfuncs.pointer(stream))
         address, size = self.slots.data[0], self.slots.data[1]
         if not address:
@@ -55,14 +66,20 @@ class Meter(object):
             self.release(cfuncs.pointer(address))
 
     def _native(self):
-        """(bytes in use, bytes obtained) of glibc's malloc, or None."""
+        """(bytes in use, bytes obtained) of the allocator behind malloc and its name, or None."""
         if self.mallinfo is None:
             return None
-        block = cfuncs.Structure(self.mallinfo_words)
-        self.mallinfo(cfuncs.pointer(block.address))
-        # arena, ordblks, smblks, hblks, hblkhd, usmblks, fsmblks, uordblks, fordblks, keepcost
-        words = block.data
-        return words[7] + words[4], words[0] + words[4]
+        if not self.is_replaced:
+            block = cfuncs.Structure(self.mallinfo_words)
+            self.mallinfo(cfuncs.pointer(block.address))
+            # arena, ordblks, smblks, hblks, hblkhd, usmblks, fsmblks, uordblks, fordblks, keepcost
+            words = block.data
+            if words[0] + words[4]:
+                return words[7] + words[4], words[0] + words[4], 'mallinfo2'
+            # The C library has handed out nothing at all: another allocator serves the program.
+            self.is_replaced = True
+        found = allocators.Reader(self).replacement()
+        return None if found is None else found + ('allocator',)
 
     def _pools(self, sparing):
         """(bytes in blocks, bytes in arenas, blocks). Both calls look at every pool with the
@@ -72,7 +89,9 @@ class Meter(object):
             return self.walked
         used = total = None
         if self.stats is not None:
-            used, total = parse_stats(self._pymalloc_text())
+            text = self._pymalloc_text()
+            self.has_pools = 'arenas' in text
+            used, total = parse_stats(text)
         self.walked = used, total, sys.getallocatedblocks()
         ended = monotonic_ms()
         self.walk_again_at = ended + (ended - began) * SPARING
@@ -85,15 +104,15 @@ class Meter(object):
         used, total, blocks = self._pools(sparing)
         source = []
         if used is not None:
-            source.append('pymalloc')
+            source.append('pymalloc' if self.has_pools else 'mimalloc')
         native = self._native()
         if native is not None:
-            source.append('mallinfo2')
+            source.append(native[2])
         if used is None:
             # No pymalloc (PYTHONMALLOC=malloc, mimalloc, no _ctypes): everything is in the C heap.
             if native is not None and not blocks:
-                used, total = native
-                native = (0, 0)
+                used, total = native[:2]
+                native = (0, 0, native[2])
             else:
                 used = total = resident_bytes()
                 source.append('rss')
@@ -106,11 +125,18 @@ class Meter(object):
 
 def parse_stats(text):
     # type: (str) -> tuple
-    """(bytes in allocated blocks, bytes in arenas) from the text of `_debugmallocstats`."""
+    """(bytes in allocated blocks, bytes obtained for them) from the text of
+    `_debugmallocstats`, of pymalloc or of mimalloc."""
     used = total = size = current = None
     for line in text.splitlines():
         left, equals, right = line.rpartition('=')
         if not equals:
+            # mimalloc of CPython 3.13 and later, such as `Allocated Bytes: 2049336`.
+            name, _, digits = line.strip().partition(': ')
+            if name == 'Allocated Bytes' and digits.isdigit():
+                used = int(digits)
+            elif name == 'Bytes Committed' and digits.isdigit():
+                total = int(digits)
             continue
         digits = right.replace(',', '').strip()
         if not digits.isdigit():
@@ -122,10 +148,6 @@ def parse_stats(text):
             total = value
         elif label.endswith('arenas allocated current'):
             current = value
-        elif label == 'Allocated Bytes':
-            used = value
-        elif label == 'Bytes Committed':
-            total = value
     if used is None:
         return None, None
     if total is None:
