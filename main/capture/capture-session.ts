@@ -44,6 +44,7 @@ export interface StartOptions {
   dir: string;
   target: CaptureTarget;
   sampleEveryMs: number;
+  maxRecordingBytes: number;
 }
 
 export interface CaptureSession {
@@ -60,7 +61,8 @@ export interface CaptureSession {
   memory: MemoryService['methods'];
   onState(listener: (state: CaptureState) => void): Dispose;
   onGc(listener: (event: GcEvent) => void): Dispose;
-  onProblem(listener: (error: WireError) => void): Dispose;
+  /** Null: what was wrong is over. */
+  onProblem(listener: (error: WireError | null) => void): Dispose;
   /** Something was recorded. */
   onAppended(listener: () => void): Dispose;
   counts(): { lastAt: number; samples: number; collections: number; lastCollectionAt: number | null; segmentReadings: number };
@@ -82,7 +84,7 @@ export function createCaptureSession(): CaptureSession {
   const store = createTimelineStore();
   const states = createEmitter<CaptureState>();
   const gcEvents = createEmitter<GcEvent>();
-  const problems = createEmitter<WireError>();
+  const problems = createEmitter<WireError | null>();
   const appended = createEmitter<void>();
   let recording: Recording | null = null;
   let stopMaintenance: Dispose = () => undefined;
@@ -137,14 +139,14 @@ export function createCaptureSession(): CaptureSession {
     busy = own;
   }
 
-  function openStorage(dir: string): void {
+  function openStorage(dir: string, maxBytes: number): void {
     removeLeftovers(dir);
     try {
       recording = openRecording(dir, {
         restore: { sample: store.appendSample, collection: store.appendCollection, mark: store.appendMark },
-        onProblem: (error) => problems.emit(toWireError(error)),
+        onProblem: (error) => problems.emit(error && toWireError(error)),
       });
-      stopMaintenance = startRecordingMaintenance(recording, store);
+      stopMaintenance = startRecordingMaintenance(recording, store, maxBytes);
     } catch (error) {
       // A full or read-only disk must not keep anybody from watching.
       if (error instanceof HeaphouseError && error.code === 'io') problems.emit(toWireError(error));
@@ -152,10 +154,10 @@ export function createCaptureSession(): CaptureSession {
     }
   }
 
-  async function start({ dir, target: asked, sampleEveryMs }: StartOptions, { signal, progress }: CallContext<Progress>): Promise<CaptureStarted> {
+  async function start({ dir, target: asked, sampleEveryMs, maxRecordingBytes }: StartOptions, { signal, progress }: CallContext<Progress>): Promise<CaptureStarted> {
     if (used) throw new HeaphouseError('busy', 'This session has been started already.');
     used = true;
-    openStorage(dir);
+    openStorage(dir, maxRecordingBytes);
     progress({ phase: 'Connecting', done: 0, total: 3, unit: 'steps' });
     const target = await openTarget(asked.webSocketUrl, { signal });
     progress({ phase: 'Preparing', done: 1, total: 3, unit: 'steps' });

@@ -1,21 +1,18 @@
 /** Entry of the desktop host: lock, arguments, ready, compose. What each part does stands in its own file. */
 import { existsSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
-  app, BrowserWindow, clipboard, crashReporter, dialog, ipcMain, Menu, MessageChannelMain, nativeTheme, protocol, session, shell, utilityProcess,
+  app, BrowserWindow, crashReporter, dialog, ipcMain, Menu, MessageChannelMain, nativeTheme, protocol, session, shell, utilityProcess,
 } from 'electron';
 import { shellContract, type OpenRequest } from '#shared/contracts/shell.ts';
 import { processIo } from '#main/cli/cli-io.ts';
 import type { OpenInvocation } from '#main/cli/invocation.ts';
 import { runCli } from '#main/cli/main.ts';
 import { parseArgv } from '#main/cli/parse-argv.ts';
-import { defaultSessionsDir } from '#main/storage/app-folders.ts';
-import { EXPORTS_DIR } from '#main/storage/session-file.ts';
+import { dataDir, defaultSessionsDir } from '#main/storage/app-folders.ts';
 import { appRoot, pythonAgentDir, rendererDir } from '#main/workbench/app-root.ts';
 import { openAsAsked } from '#main/workbench/open-as-asked.ts';
 import { createWorkbench } from '#main/workbench/workbench.ts';
-import { showAbout } from './about.ts';
 import { carryOut, showError } from './carry-out.ts';
 import { startCrashReporter, watchPage } from './crash.ts';
 import { createUtilityStartHost } from './host-process.ts';
@@ -27,9 +24,10 @@ import { APP_SCHEME_PRIVILEGES, createAppHandler } from './protocol.ts';
 import { quitAfter } from './quit.ts';
 import { rememberFiles } from './recent.ts';
 import { guardContents, guardSession } from './security.ts';
-import { createMailbox, createShellService, shellInfo } from './shell-service.ts';
+import { createMailbox, createShellService } from './shell-service.ts';
 import { backgroundFor, followTheme } from './theme.ts';
 import { windowOptions } from './window.ts';
+import { zoom } from './zoom.ts';
 
 const log = (line: string) => process.stderr.write(`${line}\n`);
 
@@ -66,11 +64,15 @@ async function start(invocation: OpenInvocation): Promise<void> {
   const sessionsDir = defaultSessionsDir();
   const workbench = createWorkbench({
     sessionsDir,
+    dataDir: dataDir(),
     cwd,
     startHost,
     agentDir,
     log,
   });
+  // Menus, dialogs and title bar of the system in the colours that the page has.
+  void workbench.settings.ready.then(() => (nativeTheme.themeSource = workbench.settings.current().theme));
+  workbench.settings.onChange(({ theme }) => (nativeTheme.themeSource = theme));
   let window: BrowserWindow | null = null;
   const currentWindow = () => (window && !window.isDestroyed() ? window : null);
   const parts = { dialog, window: currentWindow };
@@ -82,19 +84,18 @@ async function start(invocation: OpenInvocation): Promise<void> {
       app,
       sessionsDir,
       cwd,
-      exportable: () => Promise.resolve([...workbench.openSessionDirs().map((dir) => join(dir, EXPORTS_DIR)), join(tmpdir(), `heaphouse-${process.pid}`)]),
+      exportable: () => Promise.resolve(workbench.exportDirs()),
       openRequests,
       commands,
+      openPath: (path) => shell.openPath(path),
+      zoom: (step) => zoom(currentWindow()?.webContents, step),
+      remember: (paths) => rememberFiles(app, paths),
     }),
   );
   guardSession(session.defaultSession);
   session.defaultSession.protocol.handle(APP_SCHEME, createAppHandler(rendererDir));
   openPortDesk({ ipcMain, onConnect: (channel) => workbench.serve(channel), report: log });
-  const menu = menuTemplate({
-    run: commands.post,
-    about: () => void showAbout(parts, shellInfo({ app, sessionsDir, cwd }), clipboard),
-    showCrashReports: () => void shell.openPath(app.getPath('crashDumps')),
-  });
+  const menu = menuTemplate({ run: commands.post });
   Menu.setApplicationMenu(Menu.buildFromTemplate(menu));
 
   function openWindow(): void {

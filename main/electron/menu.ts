@@ -7,8 +7,6 @@ import { COMMANDS, type CommandMenu, type CommandSpec } from '#shared/model/comm
 
 export interface MenuActions {
   run: (commandId: string) => void;
-  about: () => void;
-  showCrashReports: () => void;
 }
 
 const NAMED_KEYS: Record<string, string> = {
@@ -17,6 +15,7 @@ const NAMED_KEYS: Record<string, string> = {
   ArrowRight: 'Right',
   ArrowUp: 'Up',
   ArrowDown: 'Down',
+  Minus: '-',
 };
 
 /** `Mod+Alt+ArrowLeft` as Electron writes it. Null for none, and for a bare character, which only the page can tell from typing. */
@@ -43,12 +42,14 @@ export function menuTemplate(
 ): MenuItemConstructorOptions[] {
   const isMac = platform === 'darwin';
   const separator: MenuItemConstructorOptions = { type: 'separator' };
-  const about: MenuItemConstructorOptions = { id: 'about', label: 'About Heaphouse', click: () => actions.about() };
-  const of = (menu: CommandMenu) => commands.filter((command) => command.menu === menu).map((command) => itemOf(command, actions.run));
+  // What macOS has in the menu of the application.
+  const inApplication = (id: string) => isMac && (id === 'help.about' || id === 'settings.show');
+  const of = (menu: CommandMenu) => commands.filter((command) => command.menu === menu && !inApplication(command.id)).map((command) => itemOf(command, actions.run));
+  const own = (id: string) => commands.filter((command) => command.id === id).map((command) => itemOf(command, actions.run));
 
   const application: MenuItemConstructorOptions = {
     label: 'Heaphouse',
-    submenu: [about, separator, { role: 'services' }, separator, { role: 'hide' }, { role: 'hideOthers' }, { role: 'unhide' }, separator, { role: 'quit' }],
+    submenu: [...own('help.about'), separator, ...own('settings.show'), separator, { role: 'services' }, separator, { role: 'hide' }, { role: 'hideOthers' }, { role: 'unhide' }, separator, { role: 'quit' }],
   };
   const recent: MenuItemConstructorOptions = {
     label: 'Open recent',
@@ -62,7 +63,7 @@ export function menuTemplate(
     { label: '&Target', submenu: of('Target') },
     {
       label: '&View',
-      submenu: [...of('View'), separator, { role: 'zoomIn' }, { role: 'zoomOut' }, { role: 'resetZoom' }, separator, { role: 'togglefullscreen' }],
+      submenu: [...of('View'), separator, { role: 'togglefullscreen' }],
     },
     { label: '&Go', submenu: of('Go') },
     ...(isMac ? [{ role: 'windowMenu' } satisfies MenuItemConstructorOptions] : []),
@@ -72,10 +73,8 @@ export function menuTemplate(
       submenu: [
         ...of('Help'),
         separator,
-        { id: 'crash-reports', label: 'Show crash reports', click: () => actions.showCrashReports() },
         { role: 'reload', label: 'Load the window again' },
         { role: 'toggleDevTools' },
-        ...(isMac ? [] : [separator, about]),
       ],
     },
   ];

@@ -1,11 +1,12 @@
 /** The `shell` service of the desktop: versions, native dialogs, saving, memory of our own processes, open requests. */
 import { copyFile, realpath } from 'node:fs/promises';
-import { isAbsolute, relative, sep } from 'node:path';
+import { isAbsolute, relative, resolve, sep } from 'node:path';
 import type { App, BaseWindow, Dialog, ProcessMetric } from 'electron';
 import type { OpenRequest, ShellInfo, shellContract } from '#shared/contracts/shell.ts';
 import type { Dispose } from '#shared/rpc/channel.ts';
 import type { ServiceHandlers } from '#shared/rpc/define-service.ts';
 import { HeaphouseError } from '#shared/rpc/errors.ts';
+import { listFolder } from '#main/workbench/list-folder.ts';
 import { openDialogOptions, saveDialogOptions } from './dialogs.ts';
 
 /** Values for whoever listens; what comes before there is a listener waits for the first one. */
@@ -46,6 +47,11 @@ export interface ShellServiceParts {
   exportable: () => Promise<string[]>;
   openRequests: Mailbox<OpenRequest>;
   commands: Mailbox<string>;
+  /** Shows a folder in the system's file manager; the text says why it could not. */
+  openPath: (path: string) => Promise<string>;
+  zoom: (step: 'in' | 'out' | 'reset') => void;
+  /** Tells the system's list of recent documents. */
+  remember: (paths: readonly string[]) => void;
 }
 
 export function shellInfo({ app, sessionsDir, cwd }: Pick<ShellServiceParts, 'app' | 'sessionsDir' | 'cwd'>): ShellInfo {
@@ -66,6 +72,8 @@ export function shellInfo({ app, sessionsDir, cwd }: Pick<ShellServiceParts, 'ap
     sessionsDir,
     nativeDialogs: true,
     docsUrl: null,
+    crashDir: app.getPath('crashDumps'),
+    zooms: true,
   };
 }
 
@@ -105,7 +113,18 @@ export function createShellService(parts: ShellServiceParts): ServiceHandlers<ty
         const options = openDialogOptions(what, what === 'session' ? parts.sessionsDir : parts.cwd);
         const parent = window();
         const { canceled, filePaths } = parent ? await dialog.showOpenDialog(parent, options) : await dialog.showOpenDialog(options);
+        if (!canceled && what === 'snapshots') parts.remember(filePaths);
         return canceled ? [] : filePaths;
+      },
+      listFolder: ({ path }) => listFolder(resolve(parts.cwd, path)),
+      async openCrashFolder() {
+        const problem = await parts.openPath(app.getPath('crashDumps'));
+        if (problem !== '') throw new HeaphouseError('io', 'The folder of crash reports cannot be shown.', { advice: `It is ${app.getPath('crashDumps')}.`, detail: problem });
+        return null;
+      },
+      zoom({ step }) {
+        parts.zoom(step);
+        return null;
       },
       async saveFile({ sourcePath, suggestedName }) {
         const source = await exportablePath(sourcePath, await parts.exportable());

@@ -8,6 +8,7 @@ import type { GcEvent, MemorySample, Receipt } from '#shared/model/target.ts';
 import { TARGET_KINDS } from '#shared/model/target.ts';
 import { defineService, event, method, type Progress } from '#shared/rpc/define-service.ts';
 import type { WireError } from '#shared/rpc/errors.ts';
+import { MAX_RECORDING_BYTES } from '#main/storage/recording-policy.ts';
 
 export const captureTargetSchema = v.object({
   kind: v.picklist(TARGET_KINDS),
@@ -68,9 +69,9 @@ export type CaptureState =
 
 export const captureContract = defineService('capture', {
   methods: {
-    /** Connects, begins to sample and to record into `dir`/recording.db. */
+    /** Connects, begins to sample and to record into `dir`/recording.db, which is thinned beyond `maxRecordingBytes`. */
     start: method<CaptureStarted, Progress>()(
-      v.object({ dir: path, target: captureTargetSchema, sampleEveryMs: v.optional(v.pipe(count, v.minValue(20)), 100) }),
+      v.object({ dir: path, target: captureTargetSchema, sampleEveryMs: v.optional(v.pipe(count, v.minValue(20)), 100), maxRecordingBytes: v.optional(v.pipe(count, v.minValue(1_048_576)), MAX_RECORDING_BYTES) }),
     ),
     /** What a snapshot would cost now; null where it cannot be told (CPython: the target does not stop for it). */
     estimateSnapshot: method<SnapshotEstimate | null>()(v.object({})),
@@ -88,7 +89,7 @@ export const captureContract = defineService('capture', {
   events: {
     state: event<CaptureState>()(v.object({})),
     gc: event<GcEvent>()(v.object({})),
-    /** Something went wrong that does not end the session: the disk takes no rows any more. */
-    problem: event<WireError>()(v.object({})),
+    /** Something is wrong that does not end the session: the disk takes no rows. Null: it is over. */
+    problem: event<WireError | null>()(v.object({})),
   },
 });

@@ -10,7 +10,9 @@ export const THIN_STEP_MS = 10_000;
 export const COARSE_STEP_MS = 60_000;
 export const MAX_RECORDING_BYTES = 128 * 1024 * 1024;
 /** Where writing stops should thinning ever not keep up: the recording then goes on in memory. */
-export const HARD_LIMIT_BYTES = 192 * 1024 * 1024;
+export function hardLimitBytes(maxBytes: number): number {
+  return maxBytes * 1.5;
+}
 /** Thinned in pieces of this length, so that no piece holds up the sampling. */
 export const THIN_SLICE_MS = 2 * 60 * 1000;
 const MAX_COARSE_SLICE_MS = 10 * 60 * 1000;

@@ -60,8 +60,8 @@ export interface StoredReading {
 export interface OpenRecordingOptions {
   /** Hears each row that an earlier run left in the file, in time order. */
   restore?: RecordingListener;
-  /** Hears once per outage that rows can only be held in memory. */
-  onProblem?: (error: HeaphouseError) => void;
+  /** Hears once per outage that rows can only be held in memory, and null when they are on the disk again. */
+  onProblem?: (error: HeaphouseError | null) => void;
 }
 
 /** Opens the recording in `dir` for writing, or begins one. Errors: `io`, `bad-file`, `unsupported`. */
@@ -90,6 +90,7 @@ export function openRecording(dir: string, { restore, onProblem = () => undefine
         for (const reading of readings) insert.reading(reading);
       });
       samples.length = collections.length = marks.length = readings.length = 0;
+      if (failing) onProblem(null);
       failing = false;
       return true;
     } catch (error) {

@@ -2,12 +2,15 @@
  * `session.json`: what a session folder holds. The format is versioned; a file of an older version goes through the
  * upgraders, a newer one is refused by name. Writing is atomic, so a crash leaves the old or the new file, never half.
  */
-import { mkdir, open, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { rm, rmdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import * as v from 'valibot';
 import { TARGET_KINDS } from '#shared/model/target.ts';
 import { HeaphouseError } from '#shared/rpc/errors.ts';
+import { ERROR_CODES } from '#shared/rpc/errors.ts';
 import { ioError } from './io-error.ts';
+import { readTextFile, writeJsonFile } from './json-file.ts';
+import { makeFolders } from './make-folders.ts';
 
 export const SESSION_FILE = 'session.json';
 export const RECORDING_FILE = 'recording.db';
@@ -17,7 +20,9 @@ export const EXPORTS_DIR = 'exports';
 export const INDEX_DIR = 'index';
 /** Further targets of the session, each a session folder of its own. */
 export const TARGETS_DIR = 'targets';
-export const SESSION_VERSION = 1;
+export const SESSION_VERSION = 2;
+export const MAX_NOTES_CHARS = 50_000;
+export const MAX_COMPARISONS = 200;
 const MAX_SESSION_FILE_BYTES = 16 * 1024 * 1024;
 
 const nullable = <S extends v.GenericSchema>(schema: S) => v.nullable(schema);
@@ -59,6 +64,22 @@ const exitSchema = v.object({
   ),
 });
 
+const errorSchema = v.object({
+  code: v.picklist(ERROR_CODES),
+  message: v.pipe(v.string(), v.maxLength(4_000)),
+  advice: v.optional(v.pipe(v.string(), v.maxLength(4_000))),
+});
+
+const comparisonSchema = v.object({
+  id: v.pipe(v.string(), v.maxLength(64)),
+  name: v.pipe(v.string(), v.maxLength(200)),
+  baseId: v.pipe(v.string(), v.maxLength(64)),
+  comparedId: v.pipe(v.string(), v.maxLength(64)),
+  /** How it is looked at, as in the address of the Compare view: `tab=growth&filter=…`. */
+  view: v.pipe(v.string(), v.maxLength(4_096)),
+  createdAt: v.number(),
+});
+
 const sessionFileSchema = v.object({
   format: v.literal('heaphouse-session'),
   version: v.literal(SESSION_VERSION),
@@ -88,17 +109,35 @@ const sessionFileSchema = v.object({
       bytes: v.number(),
       takenAt: v.number(),
       nodes: nullable(v.number()),
+      /** `writing` in a file that is read again: whoever wrote it did not live to finish. */
+      state: v.picklist(['ready', 'writing', 'failed']),
+      error: nullable(errorSchema),
       /** Absent in files written before it was known. */
       idEpoch: v.optional(nullable(v.string()), null),
       receipt: nullable(receiptSchema),
     }),
   ),
   receipts: v.array(receiptSchema),
+  comparisons: v.pipe(v.array(comparisonSchema), v.maxLength(MAX_COMPARISONS)),
+  notes: v.pipe(v.string(), v.maxLength(MAX_NOTES_CHARS)),
 });
 export type SessionFile = v.InferOutput<typeof sessionFileSchema>;
 
 /** One function per version step, oldest first: `upgraders[n]` turns version n+1 into n+2. */
-const upgraders: ((file: Record<string, unknown>) => Record<string, unknown>)[] = [];
+const upgraders: ((file: Record<string, unknown>) => Record<string, unknown>)[] = [
+  // 2: notes, comparisons, and snapshots that did not become complete.
+  (file) => ({
+    ...file,
+    version: 2,
+    notes: '',
+    comparisons: [],
+    snapshots: Array.isArray(file.snapshots) ? file.snapshots.map((snapshot: unknown) => (isRecord(snapshot) ? { ...snapshot, state: 'ready', error: null } : snapshot)) : file.snapshots,
+  }),
+];
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
 
 function upgrade(parsed: unknown, path: string): unknown {
   if (typeof parsed !== 'object' || parsed === null || (parsed as { format?: unknown }).format !== 'heaphouse-session') {
@@ -121,21 +160,11 @@ function upgrade(parsed: unknown, path: string): unknown {
 /** Reads and checks a session folder. Errors: `not-found`, `bad-file`, `unsupported`, `io`. */
 export async function readSessionFile(dir: string): Promise<SessionFile> {
   const path = join(dir, SESSION_FILE);
-  let text: string;
-  try {
-    const { size } = await stat(path);
-    if (size > MAX_SESSION_FILE_BYTES) {
-      throw new HeaphouseError('bad-file', `${path} is ${size} bytes, far more than a session file can be.`);
-    }
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if (error instanceof HeaphouseError) throw error;
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
-      throw new HeaphouseError('not-found', `${dir} holds no session (no ${SESSION_FILE}).`, {
-        advice: 'Choose a folder that Heaphouse has written, or open a .heapsnapshot file.',
-      });
-    }
-    throw ioError(error, 'read', path);
+  const text = await readTextFile(path, MAX_SESSION_FILE_BYTES);
+  if (text === null) {
+    throw new HeaphouseError('not-found', `${dir} holds no session (no ${SESSION_FILE}).`, {
+      advice: 'Choose a folder that Heaphouse has written, or open a .heapsnapshot file.',
+    });
   }
   let parsed: unknown;
   try {
@@ -155,43 +184,9 @@ export async function readSessionFile(dir: string): Promise<SessionFile> {
   return result.output;
 }
 
-/** Writes the session file through a temporary name, flushed before it takes the old one's place. */
+/** Writes the session file; a crash leaves the old or the new one. Errors: `io`. */
 export async function writeSessionFile(dir: string, file: SessionFile): Promise<void> {
-  const path = join(dir, SESSION_FILE);
-  const temporary = `${path}.${process.pid}.tmp`;
-  try {
-    const handle = await open(temporary, 'w', 0o600);
-    try {
-      await handle.writeFile(`${JSON.stringify(file, null, 2)}\n`);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, path);
-  } catch (error) {
-    throw ioError(error, 'write', path);
-  }
-}
-
-/**
- * A folder with its parents, mode 0700. Not `mkdir({ recursive: true })`: that never returns where the parent exists but
- * takes no folders and answers ENOENT, as /proc does (Node 20 to 24).
- */
-async function makeFolders(dir: string): Promise<void> {
-  try {
-    await mkdir(dir, { mode: 0o700 });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST' && (await stat(dir)).isDirectory()) return;
-    const parent = dirname(dir);
-    const parentIsThere = await stat(parent).then(
-      () => true,
-      () => false,
-    );
-    if (code !== 'ENOENT' || parent === dir || parentIsThere) throw error;
-    await makeFolders(parent);
-    await mkdir(dir, { mode: 0o700 });
-  }
+  await writeJsonFile(join(dir, SESSION_FILE), file);
 }
 
 /** Makes the folder of a new session, refusing one that holds a session already. Mode 0700. */

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { shellContract, type OpenRequest } from '#shared/contracts/shell.ts';
 import { toWireError } from '#shared/rpc/errors.ts';
 import type { OpenInvocation } from '#main/cli/invocation.ts';
-import { defaultSessionsDir } from '#main/storage/app-folders.ts';
+import { dataDir, defaultSessionsDir } from '#main/storage/app-folders.ts';
 import { rendererDir } from '#main/workbench/app-root.ts';
 import type { StartHost } from '#main/workbench/host-process.ts';
 import { openAsAsked } from '#main/workbench/open-as-asked.ts';
@@ -25,6 +25,7 @@ export async function serveWeb(invocation: OpenInvocation, { startHost, agentDir
   const sessionsDir = defaultSessionsDir();
   const workbench = createWorkbench({
     sessionsDir,
+    dataDir: dataDir(),
     cwd,
     log: warn,
     ...(startHost ? { startHost } : {}),

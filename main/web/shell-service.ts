@@ -1,13 +1,13 @@
 /** The `shell` contract under the web host: there are no native dialogs, files come and go through the browser. */
 import { readFileSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
-import { join, sep } from 'node:path';
-import { tmpdir } from 'node:os';
+import { join, resolve, sep } from 'node:path';
 import { type shellContract, type OpenRequest } from '#shared/contracts/shell.ts';
 import type { ServiceHandlers } from '#shared/rpc/define-service.ts';
 import { HeaphouseError } from '#shared/rpc/errors.ts';
 import { appRoot } from '#main/workbench/app-root.ts';
 import type { Workbench } from '#main/workbench/workbench.ts';
+import { listFolder } from '#main/workbench/list-folder.ts';
 import { processRss } from '#main/workbench/own-memory.ts';
 import type { Transfers } from './transfers.ts';
 
@@ -39,8 +39,16 @@ export function createWebShell(options: WebShellOptions): ServiceHandlers<typeof
         sessionsDir,
         nativeDialogs: false,
         docsUrl: null,
+        crashDir: null,
+        zooms: false,
       }),
       openDialog: () => [],
+      listFolder: ({ path }) => listFolder(resolve(cwd, path)),
+      openCrashFolder() {
+        throw new HeaphouseError('unsupported', 'The web host keeps no crash reports.');
+      },
+      // The browser zooms by itself.
+      zoom: () => null,
       async saveFile({ sourcePath, suggestedName }) {
         // Only what the workbench itself exported may leave through a link, whatever path a page asks for.
         const real = await realpath(sourcePath).catch(() => {
@@ -68,9 +76,7 @@ export function createWebShell(options: WebShellOptions): ServiceHandlers<typeof
   };
 
   async function isExport(path: string): Promise<boolean> {
-    const sessions = workbench.openSessionDirs();
-    const folders = [...sessions.map((dir) => join(dir, 'exports')), join(tmpdir(), `heaphouse-${process.pid}`)];
-    const real = await Promise.all(folders.map((folder) => realpath(folder).catch(() => null)));
+    const real = await Promise.all(workbench.exportDirs().map((folder) => realpath(folder).catch(() => null)));
     return real.some((folder) => folder !== null && path.startsWith(folder + sep));
   }
 }

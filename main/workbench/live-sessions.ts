@@ -2,6 +2,7 @@
  * Sessions with a living target: from launch, attach or connect through captures to detach and exit. One `Live` entry
  * holds what a SessionInfo cannot: the target's handles and its session host.
  */
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SessionActivity } from '#shared/contracts/sessions.ts';
@@ -9,10 +10,10 @@ import type { OutputChunk, SessionInfo, SnapshotArtefact } from '#shared/model/s
 import type { CgroupMemory } from '#shared/model/target.ts';
 import type { Dispose } from '#shared/rpc/channel.ts';
 import type { CallContext, Progress } from '#shared/rpc/define-service.ts';
-import { HeaphouseError, isCancelled, toWireError } from '#shared/rpc/errors.ts';
+import { HeaphouseError, isCancelled, toWireError, type WireError } from '#shared/rpc/errors.ts';
 import type { CaptureState, CollectResult } from '#main/hosts/capture-contract.ts';
 import { defaultSessionDir } from '#main/storage/app-folders.ts';
-import { createSessionDir, OUTPUT_FILE, removeEmptySession, TARGETS_DIR } from '#main/storage/session-file.ts';
+import { createSessionDir, OUTPUT_FILE, removeEmptySession, SESSION_FILE, TARGETS_DIR } from '#main/storage/session-file.ts';
 import { diagnoseExit } from '#main/targets/exit-diagnosis.ts';
 import type { TargetExit } from '#main/targets/types.ts';
 import type { CaptureClient, Hosts } from './hosts.ts';
@@ -24,6 +25,8 @@ import { newId, type SessionStore } from './session-store.ts';
 const TERMINATE_GRACE_MS = 3_000;
 /** When the connection is lost, the exit of the process is usually seen within this time and tells more. */
 const EXIT_SETTLE_MS = 1_500;
+/** How soon a deleted folder is noticed. */
+const LOOK_AT_FOLDER_MS = 1_000;
 /** Kept of each session's list of what actions cost. */
 const MAX_RECEIPTS = 500;
 
@@ -60,9 +63,11 @@ export interface LiveSessionsOptions {
   hosts: Hosts;
   /** Folder for a new session. */
   sessionDir: (title: string, createdAt: number) => string;
+  /** How to record, as it is set now. */
+  recording?: () => { sampleEveryMs?: number; maxRecordingBytes?: number };
 }
 
-export function createLiveSessions({ store, hosts, sessionDir }: LiveSessionsOptions): LiveSessions {
+export function createLiveSessions({ store, hosts, sessionDir, recording = () => ({}) }: LiveSessionsOptions): LiveSessions {
   const lives = new Map<string, Live>();
   const activityListeners = new Set<(activity: SessionActivity) => void>();
 
@@ -119,6 +124,9 @@ export function createLiveSessions({ store, hosts, sessionDir }: LiveSessionsOpt
       exit: null,
       snapshots: [],
       receipts: target.receipt ? [target.receipt] : [],
+      comparisons: [],
+      notes: '',
+      problem: null,
       ...(parent ? { parentId: parent.id } : {}),
       capabilities: { snapshot: false, collect: false, timeline: false, output: target.onOutput !== null },
     });
@@ -132,8 +140,11 @@ export function createLiveSessions({ store, hosts, sessionDir }: LiveSessionsOpt
       listeners: [],
     };
     lives.set(id, live);
+    live.listeners.push(watchFolder(id, dir));
     if (target.onOutput) live.listeners.push(target.onOutput((chunk: OutputChunk) => live.output.add(chunk)));
     if (target.onExit) live.listeners.push(target.onExit((exit) => void exited(id, live, exit)));
+    // A folder that a crash leaves in the first moments is a session as well.
+    await store.saveNow(id);
     live.cgroupAtStart = await target.readCgroup().catch(() => null);
 
     try {
@@ -142,7 +153,9 @@ export function createLiveSessions({ store, hosts, sessionDir }: LiveSessionsOpt
       host.process.onExit((exit) => {
         if (!live.ended && live.capture === capture) hostCrashed(id, live, exit.stderrTail);
       });
-      const started = await capture.start({ dir, target: target.capture }, { signal: context.signal, onProgress: context.progress });
+      // Before it starts: a folder that takes no recording is told during the start.
+      live.listeners.push(capture.on('problem', {}, (problem) => store.setProblem(id, 'recording', problem), () => undefined));
+      const started = await capture.start({ dir, target: target.capture, ...recording() }, { signal: context.signal, onProgress: context.progress });
       store.update(id, (session) => ({
         // The target may have ended while we connected; its exit is not to be painted over.
         state: session.state === 'starting' ? 'attached' : session.state,
@@ -161,6 +174,27 @@ export function createLiveSessions({ store, hosts, sessionDir }: LiveSessionsOpt
       }
     }
     return id;
+  }
+
+  /** A database whose folder was deleted takes rows as before, and they are lost: only looking tells. */
+  function watchFolder(id: string, dir: string): Dispose {
+    let gone = false;
+    const timer = setInterval(() => {
+      void stat(join(dir, SESSION_FILE)).then(
+        () => {
+          if (gone) store.setProblem(id, 'folder', null);
+          gone = false;
+        },
+        (error: NodeJS.ErrnoException) => {
+          if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') return;
+          // The first look may fall between a deletion and our own saving again.
+          if (gone) store.setProblem(id, 'folder', folderGone(dir));
+          else void store.saveNow(id);
+          gone = true;
+        },
+      );
+    }, LOOK_AT_FOLDER_MS);
+    return () => clearInterval(timer);
   }
 
   /** Resolves when a starting session has become something else, at the latest after EXIT_SETTLE_MS. */
@@ -249,6 +283,7 @@ export function createLiveSessions({ store, hosts, sessionDir }: LiveSessionsOpt
       tellActivity({ sessionId, taskId, label, progress: value });
     };
     store.update(sessionId, (now) => ({ snapshots: [...now.snapshots, artefact] }));
+    void store.saveNow(sessionId);
     tellActivity({ sessionId, taskId, label, progress: { phase: 'Asking the target', done: 0, total: 0, unit: 'objects' } });
     try {
       const result = await capture.takeSnapshot(
@@ -264,6 +299,7 @@ export function createLiveSessions({ store, hosts, sessionDir }: LiveSessionsOpt
         receipt: result.receipt,
       });
       addReceipt(sessionId, result.receipt);
+      void store.saveNow(sessionId);
       await hosts.registerSnapshots(store.get(sessionId));
       return store.get(sessionId).snapshots.find((snapshot) => snapshot.id === artefact.id)!;
     } catch (error) {
@@ -339,6 +375,14 @@ export function createLiveSessions({ store, hosts, sessionDir }: LiveSessionsOpt
       activityListeners.add(listener);
       return () => activityListeners.delete(listener);
     },
+  };
+}
+
+function folderGone(dir: string): WireError {
+  return {
+    code: 'io',
+    message: `The session's folder is gone: ${dir}.`,
+    advice: 'The target is not affected, and what was recorded is still shown; it is lost when the session is closed. Put the folder back, or launch or attach anew.',
   };
 }
 

@@ -2,16 +2,19 @@
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { type sessionsContract } from '#shared/contracts/sessions.ts';
-import type { OutputChunk, RecentSession, SessionInfo, SnapshotArtefact } from '#shared/model/session.ts';
-import type { ServiceHandlers } from '#shared/rpc/define-service.ts';
+import type { OutputChunk, RecentSession, SavedComparison, SessionInfo, SnapshotArtefact } from '#shared/model/session.ts';
+import type { CallContext, Progress, ServiceHandlers } from '#shared/rpc/define-service.ts';
 import { HeaphouseError } from '#shared/rpc/errors.ts';
 import { ioError } from '#main/storage/io-error.ts';
-import { INDEX_DIR, OUTPUT_FILE, readSessionFile, SESSION_FILE, TARGETS_DIR } from '#main/storage/session-file.ts';
+import { defaultSessionDir } from '#main/storage/app-folders.ts';
+import { deleteSession, listSessions, recoverSnapshots, renameSession } from '#main/storage/saved-sessions.ts';
+import { ARCHIVE_ENDING, exportSession, importSession } from '#main/storage/session-archive.ts';
+import { INDEX_DIR, MAX_COMPARISONS, OUTPUT_FILE, readSessionFile, SESSION_FILE, TARGETS_DIR, type SessionFile } from '#main/storage/session-file.ts';
 import type { Hosts } from './hosts.ts';
 import type { LiveSessions } from './live-sessions.ts';
 import { fromSessionFile, newId, type SessionStore } from './session-store.ts';
 
-const MAX_RECENT = 50;
+const MAX_RECENT = 200;
 /** More targets than this in one folder were not made by us. */
 const MAX_FURTHER_TARGETS = 200;
 /** Of a recorded output.log only this much is shown. */
@@ -21,12 +24,14 @@ export interface SessionsServiceOptions {
   store: SessionStore;
   live: LiveSessions;
   hosts: Hosts;
-  sessionsDir: string;
+  sessionsDir: () => string;
+  /** A private folder for archives on their way to the user. */
+  outgoingDir: () => Promise<string>;
   cwd: string;
 }
 
 export function createSessionsService(options: SessionsServiceOptions): ServiceHandlers<typeof sessionsContract> {
-  const { store, live, hosts, sessionsDir, cwd } = options;
+  const { store, live, hosts, sessionsDir, outgoingDir, cwd } = options;
 
   async function fileArtefact(path: string, number: number): Promise<SnapshotArtefact> {
     const full = resolve(cwd, path);
@@ -55,10 +60,14 @@ export function createSessionsService(options: SessionsServiceOptions): ServiceH
     };
   }
 
+  async function recovered(dir: string, file: SessionFile): Promise<SessionFile> {
+    return { ...file, snapshots: await recoverSnapshots(dir, file) };
+  }
+
   async function openFolder(dir: string): Promise<string> {
     const open = store.list().find((session) => session.dir === dir);
     if (open) return open.id;
-    const session = fromSessionFile(dir, await readSessionFile(dir));
+    const session = fromSessionFile(dir, await recovered(dir, await readSessionFile(dir)));
     if (store.find(session.id)) {
       // A copy of a session that is open: the same id must not name two things.
       store.add({ ...session, id: newId('s') });
@@ -77,7 +86,7 @@ export function createSessionsService(options: SessionsServiceOptions): ServiceH
       if (store.list().some((session) => session.dir === child)) continue;
       const file = await readSessionFile(child).catch(() => null);
       if (!file) continue;
-      const session = { ...fromSessionFile(child, file), parentId };
+      const session = { ...fromSessionFile(child, await recovered(child, file)), parentId };
       store.add(store.find(session.id) ? { ...session, id: newId('s') } : session);
     }
   }
@@ -90,8 +99,24 @@ export function createSessionsService(options: SessionsServiceOptions): ServiceH
     await store.remove(sessionId);
   }
 
-  async function open(paths: string[]): Promise<string> {
+  /** Unpacks an archive into the sessions folder and opens it there. */
+  async function openArchive(path: string, context: CallContext<Progress>): Promise<string> {
+    const dir = defaultSessionDir(sessionsDir(), basename(path).slice(0, -ARCHIVE_ENDING.length), Date.now());
+    await importSession(path, dir, context);
+    return openFolder(dir);
+  }
+
+  async function open(paths: string[], context: CallContext<Progress>): Promise<string> {
     const [first] = paths;
+    const archives = paths.filter((path) => path.toLowerCase().endsWith(ARCHIVE_ENDING));
+    if (archives.length > 0) {
+      if (archives.length < paths.length) {
+        throw new HeaphouseError('invalid-argument', 'Session archives and snapshot files cannot be opened as one.', { advice: 'Open the archives first, then the other files.' });
+      }
+      let last = '';
+      for (const path of archives) last = await openArchive(resolve(cwd, path), context);
+      return last;
+    }
     if (paths.length === 1) {
       const full = resolve(cwd, first);
       const isFolder = await stat(full).then(
@@ -114,6 +139,9 @@ export function createSessionsService(options: SessionsServiceOptions): ServiceH
       exit: null,
       snapshots,
       receipts: [],
+      comparisons: [],
+      notes: '',
+      problem: null,
       capabilities: { snapshot: false, collect: false, timeline: false, output: false },
     };
     store.add(session);
@@ -121,22 +149,51 @@ export function createSessionsService(options: SessionsServiceOptions): ServiceH
   }
 
   async function recent(): Promise<RecentSession[]> {
-    const names = await readdir(sessionsDir).catch(() => [] as string[]);
-    const found = await Promise.all(
-      names.map(async (name): Promise<RecentSession | null> => {
-        const dir = join(sessionsDir, name);
-        try {
-          const { title, createdAt, snapshots } = await readSessionFile(dir);
-          return { dir, title, createdAt, snapshots: snapshots.length, bytes: snapshots.reduce((sum, { bytes }) => sum + bytes, 0) };
-        } catch {
-          return null;
-        }
-      }),
-    );
-    return found
-      .filter((session) => session !== null)
-      .sort((a, b) => b.createdAt - a.createdAt)
-      .slice(0, MAX_RECENT);
+    const open = new Map(store.list().map(({ id, dir }) => [dir, id]));
+    return (await listSessions(sessionsDir())).slice(0, MAX_RECENT).map(({ dir, file, bytes }) => ({
+      dir,
+      title: store.find(open.get(dir) ?? '')?.title ?? file.title,
+      createdAt: file.createdAt,
+      snapshots: file.snapshots.filter(({ state }) => state === 'ready').length,
+      bytes,
+      runtime: file.target?.runtime ?? null,
+      notes: file.notes.slice(0, 300),
+      sessionId: open.get(dir) ?? null,
+    }));
+  }
+
+  const openAt = (dir: string) => store.list().find((session) => session.dir === dir && session.kind !== 'files');
+
+  function saveComparison({ sessionId, comparisonId, ...content }: { sessionId: string; comparisonId?: string | undefined } & Pick<SavedComparison, 'name' | 'baseId' | 'comparedId' | 'view'>): SavedComparison {
+    const session = store.get(sessionId);
+    for (const id of [content.baseId, content.comparedId]) {
+      if (!session.snapshots.some((snapshot) => snapshot.id === id)) throw new HeaphouseError('not-found', 'One of the two snapshots is not part of the session (any more).');
+    }
+    const known = session.comparisons.find(({ id }) => id === comparisonId);
+    if (comparisonId !== undefined && !known) throw new HeaphouseError('not-found', 'That comparison is not kept (any more).');
+    if (!known && session.comparisons.length >= MAX_COMPARISONS) throw new HeaphouseError('invalid-argument', `A session keeps at most ${MAX_COMPARISONS} comparisons.`, { advice: 'Delete one first.' });
+    const comparison: SavedComparison = { id: known?.id ?? newId('c'), createdAt: known?.createdAt ?? Date.now(), ...content };
+    store.update(sessionId, (now) => ({ comparisons: known ? now.comparisons.map((one) => (one === known ? comparison : one)) : [...now.comparisons, comparison] }));
+    return comparison;
+  }
+
+  async function exportSaved(dir: string, context: CallContext<Progress>) {
+    const session = openAt(dir);
+    if (session) await store.saveNow(session.id);
+    const { title, createdAt } = session ?? (await readSessionFile(dir));
+    const suggestedName = `${basename(defaultSessionDir('', title, createdAt))}${ARCHIVE_ENDING}`;
+    const folder = await outgoingDir();
+    const { path, bytes } = await exportSession(dir, join(folder, `${newId('e')}${ARCHIVE_ENDING}`), context);
+    return { path, bytes, suggestedName };
+  }
+
+  async function deleteSaved(dir: string): Promise<{ kept: string[] }> {
+    const session = openAt(dir);
+    if (session && (session.state === 'attached' || session.state === 'starting')) {
+      throw new HeaphouseError('busy', `"${session.title}" is attached to its target.`, { advice: 'Detach or terminate the target, then delete the session.' });
+    }
+    if (session) await close(session.id);
+    return deleteSession(dir);
   }
 
   async function output(sessionId: string): Promise<OutputChunk[]> {
@@ -152,7 +209,7 @@ export function createSessionsService(options: SessionsServiceOptions): ServiceH
     methods: {
       list: () => store.list(),
       recent: () => recent(),
-      open: async ({ paths }) => ({ sessionId: await open(paths) }),
+      open: async ({ paths }, context) => ({ sessionId: await open(paths, context) }),
       async addFiles({ sessionId, paths }) {
         const session = store.get(sessionId);
         if (session.kind !== 'files') {
@@ -192,6 +249,25 @@ export function createSessionsService(options: SessionsServiceOptions): ServiceH
         store.update(sessionId, () => ({ title }));
         return null;
       },
+      setNotes({ sessionId, notes }) {
+        store.get(sessionId);
+        store.update(sessionId, () => ({ notes }));
+        return null;
+      },
+      saveComparison: (params) => saveComparison(params),
+      deleteComparison({ sessionId, comparisonId }) {
+        store.get(sessionId);
+        store.update(sessionId, (now) => ({ comparisons: now.comparisons.filter(({ id }) => id !== comparisonId) }));
+        return null;
+      },
+      async renameSaved({ dir, title }) {
+        const session = openAt(dir);
+        if (session) store.update(session.id, () => ({ title }));
+        else await renameSession(dir, title);
+        return null;
+      },
+      deleteSaved: ({ dir }) => deleteSaved(resolve(cwd, dir)),
+      exportSaved: ({ dir }, context) => exportSaved(resolve(cwd, dir), context),
       async deleteSnapshot({ sessionId, snapshotId }) {
         const session = store.get(sessionId);
         const snapshot = session.snapshots.find(({ id }) => id === snapshotId);
@@ -201,10 +277,16 @@ export function createSessionsService(options: SessionsServiceOptions): ServiceH
         }
         await hosts.unregisterSnapshot(sessionId, snapshotId);
         // A file that was opened from elsewhere belongs to the user: it only leaves the list.
-        if (session.kind !== 'files') await rm(snapshot.path, { force: true });
+        if (session.kind !== 'files') {
+          await rm(snapshot.path, { force: true });
+          await rm(`${snapshot.path}.part`, { force: true });
+        }
         // Index files hold text of the snapshot. Which is whose is in their keys; all of them are only a cache.
         if (session.dir) await rm(join(session.dir, INDEX_DIR), { recursive: true, force: true });
-        store.update(sessionId, (now) => ({ snapshots: now.snapshots.filter(({ id }) => id !== snapshotId) }));
+        store.update(sessionId, (now) => ({
+          snapshots: now.snapshots.filter(({ id }) => id !== snapshotId),
+          comparisons: now.comparisons.filter(({ baseId, comparedId }) => baseId !== snapshotId && comparedId !== snapshotId),
+        }));
         return null;
       },
       output: ({ sessionId }) => output(sessionId),

@@ -10,6 +10,7 @@ import { launchTarget } from '#main/targets/launch.ts';
 import { preflight } from '#main/targets/preflight.ts';
 import type { Attaching } from './attaching.ts';
 import { fromEndpoint, fromLaunched } from './live-target.ts';
+import type { Launches } from './launches-service.ts';
 import type { LiveSessions } from './live-sessions.ts';
 
 const PROCESS_POLL_MS = 2_000;
@@ -19,11 +20,12 @@ export interface TargetsServiceOptions {
   attaching: Attaching;
   agentDir: string;
   rendezvousDir: string;
+  launches: Pick<Launches, 'remember'>;
   /** Folder a launch starts in unless it says otherwise. */
   cwd: string;
 }
 
-export function createTargetsService({ sessions, attaching, agentDir, rendezvousDir, cwd }: TargetsServiceOptions): ServiceHandlers<typeof targetsContract> {
+export function createTargetsService({ sessions, attaching, agentDir, rendezvousDir, launches, cwd }: TargetsServiceOptions): ServiceHandlers<typeof targetsContract> {
   function folderOf(asked: string | undefined): string {
     return asked === undefined ? cwd : isAbsolute(asked) ? asked : join(cwd, asked);
   }
@@ -36,7 +38,7 @@ export function createTargetsService({ sessions, attaching, agentDir, rendezvous
   return {
     methods: {
       list: () => attaching.processes(),
-      interpreters: () => findInterpreters({ cwd }),
+      interpreters: ({ cwd: asked }) => findInterpreters({ cwd: folderOf(asked) }),
       preflight: ({ pid }) => preflight(pid),
       launchAllocators: (asked) => launchAllocators(asked.command, folderOf(asked.cwd)),
       async launch(request, context) {
@@ -47,6 +49,7 @@ export function createTargetsService({ sessions, attaching, agentDir, rendezvous
         );
         const cgroup = await cgroupReader(target.pid);
         const sessionId = await sessions.begin(fromLaunched(target, cgroup), target.title || basename(request.command), context);
+        await launches.remember({ ...request, cwd: from });
         return { sessionId };
       },
       attach: ({ pid }, context) => attaching.attach(pid, context),

@@ -13,8 +13,20 @@ export interface ShellInfo {
   sessionsDir: string;
   /** The host has native open and save dialogs; if not, the page uploads and downloads. */
   nativeDialogs: boolean;
-  /** Memory of the workbench itself, all its processes. */
   docsUrl: string | null;
+  /** Where crash reports lie; null where the host writes none. */
+  crashDir: string | null;
+  /** The host zooms its window; in a browser the browser does. */
+  zooms: boolean;
+}
+
+export interface FolderListing {
+  path: string;
+  /** Null at the top. */
+  parent: string | null;
+  /** Names, sorted; at most 1,000. */
+  folders: string[];
+  cut: boolean;
 }
 
 /** What a command line, a second instance, a file association or a drop asks for. */
@@ -29,6 +41,10 @@ export const shellContract = defineService('shell', {
     info: method<ShellInfo>()(empty),
     /** Paths the user chose; empty when cancelled or when the host has no dialogs. */
     openDialog: method<string[]>()(v.object({ what: v.picklist(['snapshots', 'session', 'folder']) })),
+    /** Folders in a folder of the workbench's machine, for hosts without native dialogs. */
+    listFolder: method<FolderListing>()(v.object({ path })),
+    openCrashFolder: method<null>()(empty),
+    zoom: method<null>()(v.object({ step: v.picklist(['in', 'out', 'reset']) })),
     /**
      * Gives the user a file the workbench wrote. Electron: save dialog, returns the chosen path or null. Web: returns
      * a one-time URL path to download from.

@@ -34,7 +34,8 @@ export const connectSchema = v.object({
 export const targetsContract = defineService('targets', {
   methods: {
     list: method<ProcessInfo[]>()(empty),
-    interpreters: method<Interpreter[]>()(empty),
+    /** Those of the machine and the virtual environments of a folder (default: where the workbench was started). */
+    interpreters: method<Interpreter[]>()(v.object({ cwd: v.optional(path) })),
     /** Which allocators a command could be started with. Starts nothing but the interpreter's own `--version`. */
     launchAllocators: method<LaunchAllocators>()(v.object({ command: v.pipe(argument, v.minLength(1)), cwd: v.optional(path) })),
     preflight: method<Preflight>()(v.object({ pid })),

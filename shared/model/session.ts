@@ -47,6 +47,17 @@ export interface SnapshotArtefact {
   error: WireError | null;
 }
 
+/** A pair of snapshots that the user keeps, and how they look at it. */
+export interface SavedComparison {
+  id: string;
+  name: string;
+  baseId: string;
+  comparedId: string;
+  /** Query part of the Compare view's address: `tab=growth&filter=…`. */
+  view: string;
+  createdAt: number;
+}
+
 export interface SessionInfo {
   id: string;
   kind: SessionKind;
@@ -61,6 +72,11 @@ export interface SessionInfo {
   exit: ExitInfo | null;
   snapshots: SnapshotArtefact[];
   receipts: Receipt[];
+  comparisons: SavedComparison[];
+  /** What the user wrote about it. */
+  notes: string;
+  /** What is wrong but does not end the session: the disk takes no more. Null when all is well (again). */
+  problem: WireError | null;
   /** The session whose target started this one's; it lies in that session's folder. Absent: none. */
   parentId?: string;
   /** Processes the target starts are attached to as they appear. Absent: no. */
@@ -73,7 +89,13 @@ export interface RecentSession {
   title: string;
   createdAt: number;
   snapshots: number;
+  /** Of everything in the folder that belongs to the session. */
   bytes: number;
+  /** Runtime of its target, `CPython 3.11.7`; null for none. */
+  runtime: string | null;
+  notes: string;
+  /** It is open here. */
+  sessionId: string | null;
 }
 
 export interface OutputChunk {

@@ -18,7 +18,7 @@ mkdirSync(dir, { recursive: true });
 const start = Date.now() - SAMPLES * EVERY_MS;
 await writeSessionFile(dir, {
   format: 'heaphouse-session',
-  version: 1,
+  version: 2,
   id: 's-hour',
   title: 'an hour',
   createdAt: start,
@@ -26,6 +26,8 @@ await writeSessionFile(dir, {
   exit: null,
   snapshots: [],
   receipts: [],
+  comparisons: [],
+  notes: '',
 });
 const recording = openRecording(dir);
 for (let i = 0; i < SAMPLES; i++) {

@@ -4,14 +4,17 @@
  */
 import { heapContract } from '#shared/contracts/heap.ts';
 import { memoryContract } from '#shared/contracts/memory.ts';
+import { launchesContract, type LaunchesState } from '#shared/contracts/launches.ts';
 import { sessionsContract } from '#shared/contracts/sessions.ts';
+import { settingsContract, type SettingsState } from '#shared/contracts/settings.ts';
 import { shellContract, type ShellInfo } from '#shared/contracts/shell.ts';
 import { targetsContract } from '#shared/contracts/targets.ts';
 import { timelineContract, type TimelineWindow } from '#shared/contracts/timeline.ts';
 import type { Amount, ClassRow, ComparisonRow, EdgeRow, HeapSummary, NodeRef, Page } from '#shared/model/heap.ts';
-import type { OutputChunk, SessionInfo, SnapshotArtefact } from '#shared/model/session.ts';
+import type { OutputChunk, RecentSession, SessionInfo, SnapshotArtefact } from '#shared/model/session.ts';
 import type { LaunchAllocators } from '#shared/model/launch-allocators.ts';
 import type { Interpreter, ProcessInfo } from '#shared/model/target.ts';
+import { DEFAULT_SETTINGS } from '#shared/model/settings.ts';
 import { createChannelPair, type Channel } from '#shared/rpc/channel.ts';
 import { HeaphouseError } from '#shared/rpc/errors.ts';
 import { createRpcServer } from '#shared/rpc/server.ts';
@@ -82,6 +85,9 @@ export function fakeSession(more: Partial<SessionInfo> = {}): SessionInfo {
     exit: null,
     snapshots: [],
     receipts: [],
+    comparisons: [],
+    notes: '',
+    problem: null,
     capabilities: { snapshot: true, collect: true, timeline: true, output: true },
     ...more,
   };
@@ -121,10 +127,26 @@ export interface FakeWorkbench {
   disconnect(): void;
 }
 
-export function createFakeWorkbench(initial: { sessions?: SessionInfo[]; processes?: ProcessInfo[]; output?: OutputChunk[] } = {}): FakeWorkbench {
+export function createFakeWorkbench(initial: { sessions?: SessionInfo[]; processes?: ProcessInfo[]; output?: OutputChunk[]; settingsNotice?: string; launches?: Partial<LaunchesState> } = {}): FakeWorkbench {
   let sessions = initial.sessions ?? [];
   let processes = initial.processes ?? [fakeProcess()];
   const output = initial.output ?? [];
+  let recent: RecentSession[] = [
+    { dir: '/tmp/old-session', title: 'yesterday.py', createdAt: T0 - 86_400_000, snapshots: 2, bytes: 10_000_000, runtime: 'CPython 3.11.7', notes: '', sessionId: null },
+  ];
+  let settings: SettingsState = { settings: { ...DEFAULT_SETTINGS }, notice: initial.settingsNotice ?? null, path: '/tmp/settings.json', defaultSessionsDir: '/tmp/sessions' };
+  const settingsListeners = new Set<(state: SettingsState) => void>();
+  let launches: LaunchesState = { recent: [], presets: [], notice: null, path: '/tmp/launches.json', ...initial.launches };
+  const launchListeners = new Set<(state: LaunchesState) => void>();
+  function setSettings(next: SettingsState): SettingsState {
+    settings = next;
+    for (const listener of settingsListeners) listener(settings);
+    return settings;
+  }
+  function setLaunches(next: Partial<LaunchesState>): void {
+    launches = { ...launches, ...next };
+    for (const listener of launchListeners) listener(launches);
+  }
   const sessionListeners = new Set<(sessions: SessionInfo[]) => void>();
   const processListeners = new Set<(processes: ProcessInfo[]) => void>();
   const outputListeners = new Set<(chunk: OutputChunk) => void>();
@@ -196,7 +218,7 @@ export function createFakeWorkbench(initial: { sessions?: SessionInfo[]; process
   server.provide(sessionsContract, {
     methods: {
       list: () => sessions,
-      recent: () => [{ dir: '/tmp/old-session', title: 'yesterday.py', createdAt: T0 - 86_400_000, snapshots: 2, bytes: 10_000_000 }],
+      recent: () => recent,
       async open(params) {
         await enter('sessions.open', params);
         setSessions([...sessions, fakeSession({ id: 'files', kind: 'files', title: 'files', target: null, state: 'closed', snapshots: params.paths.map((_, index) => fakeSnapshot(index + 1)), capabilities: { snapshot: false, collect: false, timeline: false, output: false } })]);
@@ -237,7 +259,41 @@ export function createFakeWorkbench(initial: { sessions?: SessionInfo[]; process
         setSessions(sessions.filter((session) => session.id !== params.sessionId));
         return null;
       },
-      rename: () => null,
+      async rename(params) {
+        await enter('sessions.rename', params);
+        change(params.sessionId, { title: params.title });
+        return null;
+      },
+      async setNotes(params) {
+        await enter('sessions.setNotes', params);
+        change(params.sessionId, { notes: params.notes });
+        return null;
+      },
+      async saveComparison({ sessionId, comparisonId, ...content }) {
+        await enter('sessions.saveComparison', { sessionId, ...content });
+        const comparison = { id: comparisonId ?? 'c1', createdAt: T0, ...content };
+        change(sessionId, { comparisons: [...sessionOf(sessionId).comparisons, comparison] });
+        return comparison;
+      },
+      async deleteComparison(params) {
+        await enter('sessions.deleteComparison', params);
+        change(params.sessionId, { comparisons: sessionOf(params.sessionId).comparisons.filter(({ id }) => id !== params.comparisonId) });
+        return null;
+      },
+      async renameSaved(params) {
+        await enter('sessions.renameSaved', params);
+        recent = recent.map((one) => (one.dir === params.dir ? { ...one, title: params.title } : one));
+        return null;
+      },
+      async deleteSaved(params) {
+        await enter('sessions.deleteSaved', params);
+        recent = recent.filter(({ dir }) => dir !== params.dir);
+        return { kept: [] };
+      },
+      async exportSaved(params) {
+        await enter('sessions.exportSaved', params);
+        return { path: '/tmp/test.heaphouse', bytes: 1_000, suggestedName: 'test.heaphouse' };
+      },
       deleteSnapshot: () => null,
       output: () => output,
     },
@@ -257,8 +313,11 @@ export function createFakeWorkbench(initial: { sessions?: SessionInfo[]; process
 
   server.provide(shellContract, {
     methods: {
-      info: (): ShellInfo => ({ host: 'web', appVersion: '0.0.0-test', versions: [], platform: 'linux', cwd: '/srv', sessionsDir: '/tmp', nativeDialogs: false, docsUrl: null }),
+      info: (): ShellInfo => ({ host: 'web', appVersion: '0.0.0-test', versions: [], platform: 'linux', cwd: '/srv', sessionsDir: '/tmp', nativeDialogs: false, docsUrl: null, crashDir: null, zooms: false }),
       openDialog: () => [],
+      listFolder: ({ path }) => ({ path, parent: path === '/' ? null : '/', folders: ['srv', 'tmp'], cut: false }),
+      openCrashFolder: () => null,
+      zoom: () => null,
       async saveFile(params) {
         await enter('shell.saveFile', params);
         return { savedPath: `/home/tester/${params.suggestedName}`, downloadUrl: null };
@@ -266,6 +325,59 @@ export function createFakeWorkbench(initial: { sessions?: SessionInfo[]; process
       ownMemory: () => ({ rssBytes: 100_000_000, processes: [] }),
     },
     events: { openRequest: () => () => undefined, command: () => () => undefined },
+  });
+
+  server.provide(settingsContract, {
+    methods: {
+      get: () => settings,
+      async set(params) {
+        await enter('settings.set', params.change);
+        return setSettings({ ...settings, settings: { ...settings.settings, ...(params.change as Partial<SettingsState['settings']>) } });
+      },
+      reset: () => setSettings({ ...settings, settings: { ...DEFAULT_SETTINGS } }),
+      dismissNotice() {
+        setSettings({ ...settings, notice: null });
+        return null;
+      },
+    },
+    events: {
+      changed(_params, emit) {
+        settingsListeners.add(emit);
+        emit(settings);
+        return () => settingsListeners.delete(emit);
+      },
+    },
+  });
+
+  server.provide(launchesContract, {
+    methods: {
+      async savePreset({ id, name, launch }) {
+        await enter('launches.savePreset', { name, launch });
+        const preset = { id: id ?? `p${launches.presets.length + 1}`, name, launch };
+        setLaunches({ presets: [...launches.presets.filter((one) => one.id !== id), preset] });
+        return preset;
+      },
+      async deletePreset(params) {
+        await enter('launches.deletePreset', params);
+        setLaunches({ presets: launches.presets.filter(({ id }) => id !== params.id) });
+        return null;
+      },
+      forget({ id }) {
+        setLaunches({ recent: launches.recent.filter((one) => one.id !== id) });
+        return null;
+      },
+      forgetAll() {
+        setLaunches({ recent: [] });
+        return null;
+      },
+    },
+    events: {
+      changed(_params, emit) {
+        launchListeners.add(emit);
+        emit(launches);
+        return () => launchListeners.delete(emit);
+      },
+    },
   });
 
   server.provide(timelineContract, { methods: { window: ({ maxPoints }) => fakeTimeline(Math.min(maxPoints, 200)) }, events: { appended: () => () => undefined } });

@@ -79,7 +79,7 @@ describe('recording', () => {
 
   it('says once that the disk is full, goes on in memory and catches up', () => {
     const problems: string[] = [];
-    const recording = openRecording(dir, { onProblem: (error) => problems.push(`${error.code}: ${error.message}`) });
+    const recording = openRecording(dir, { onProblem: (error) => problems.push(error ? `${error.code}: ${error.message}` : 'over') });
     recording.limitBytes(80 * 1024);
     for (let i = 0; i < 20_000; i++) recording.addSample(sample(START + i));
     expect(recording.flush()).toBe(false);

@@ -13,14 +13,16 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 const session = (change: Partial<SessionFile> = {}): SessionFile => ({
   format: 'heaphouse-session',
-  version: 1,
+  version: 2,
   id: 's-1',
   title: 'leaky.py',
   createdAt: 1_700_000_000_000,
   target: { kind: 'python', pid: 42, title: 'leaky.py', commandLine: 'python leaky.py', cwd: '/tmp', runtime: 'CPython 3.11.7', launched: true, startedAt: null },
   exit: null,
-  snapshots: [{ id: 'h-1', number: 1, name: 'Snapshot 1', file: 'snapshot-1.heapsnapshot', bytes: 10, takenAt: 5, nodes: null, idEpoch: null, receipt: null }],
+  snapshots: [{ id: 'h-1', number: 1, name: 'Snapshot 1', file: 'snapshot-1.heapsnapshot', bytes: 10, takenAt: 5, nodes: null, state: 'ready', error: null, idEpoch: null, receipt: null }],
   receipts: [{ action: 'attach', at: 1, pauseMs: 2.5, elapsedMs: 3, bytes: null, notes: ['by gdb'] }],
+  comparisons: [{ id: 'c-1', name: 'before and after', baseId: 'h-1', comparedId: 'h-1', view: 'tab=growth', createdAt: 7 }],
+  notes: 'seen on Monday',
   ...change,
 });
 
