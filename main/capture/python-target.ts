@@ -83,19 +83,31 @@ function describeRuntime(info: unknown): string {
   return version ? `${name} ${version}` : name;
 }
 
-/** Doubles of a row: start, pause, generation, collected, uncollectable, candidates or -1, survivors or -1, three counts. */
-const ROW_DOUBLES = 10;
-/** The agent keeps 4,096 at most. */
-const MAX_BATCH_CHARS = 4_096 * ROW_DOUBLES * 8 * 2;
+/** Bytes of a row: struct row of main/agents/python/native/gcnote.c, little-endian. */
+const ROW_BYTES = 40;
+/** The agent keeps 4,096 of each of its two kinds at most. */
+const MAX_BATCH_CHARS = 2 * 4_096 * ROW_BYTES * 2;
 
 /** Collections that allocations caused, many in one message. What makes no sense is left out. */
 export function readGcBatch(params: unknown): GcEvent[] {
   const rows = Buffer.from(stringField(params, 'rows', MAX_BATCH_CHARS) ?? '', 'base64');
   const thresholds = asRecord(params)['thresholds'];
   const events: GcEvent[] = [];
-  for (let at = 0; at + ROW_DOUBLES * 8 <= rows.byteLength; at += ROW_DOUBLES * 8) {
-    const [startedAt, pauseMs, generation, collected, uncollectable, candidates = -1, survivors = -1, ...counts] = Array.from({ length: ROW_DOUBLES }, (_, i) => rows.readDoubleLE(at + i * 8));
-    const event = readGcEvent({ startedAt, pauseMs, generation, collected, uncollectable, counts, thresholds, trigger: 'allocation', ...(candidates >= 0 ? { candidates } : {}), ...(survivors >= 0 ? { survivors } : {}) });
+  for (let at = 0; at + ROW_BYTES <= rows.byteLength; at += ROW_BYTES) {
+    const candidates = rows.readInt32LE(at + 20);
+    const survivors = rows.readInt32LE(at + 24);
+    const event = readGcEvent({
+      startedAt: rows.readDoubleLE(at),
+      pauseMs: rows.readFloatLE(at + 8),
+      collected: rows.readInt32LE(at + 12),
+      uncollectable: rows.readInt32LE(at + 16),
+      ...(candidates >= 0 ? { candidates } : {}),
+      ...(survivors >= 0 ? { survivors } : {}),
+      counts: [rows.readInt32LE(at + 28), rows.readUInt16LE(at + 32), rows.readUInt16LE(at + 34)],
+      generation: rows.readInt32LE(at + 36),
+      thresholds,
+      trigger: 'allocation',
+    });
     if (event) events.push(event);
   }
   return events;

@@ -44,7 +44,15 @@ describe('events of the Python agent', () => {
   });
 
   it('reads many in one message, and leaves out what makes no sense', () => {
-    const pack = (rows: number[][]) => Buffer.from(Float64Array.from(rows.flat()).buffer).toString('base64');
+    const pack = (rows: [at: number, pause: number, generation: number, collected: number, uncollectable: number, candidates: number, survivors: number, ...counts: number[]][]) => {
+      const data = Buffer.alloc(rows.length * 40);
+      rows.forEach(([at, pause, generation, collected, uncollectable, candidates, survivors, ...counts], row) => {
+        let place = data.writeFloatLE(pause, data.writeDoubleLE(at, row * 40));
+        for (const value of [collected, uncollectable, candidates, survivors, counts[0]!]) place = data.writeInt32LE(value, place);
+        data.writeInt32LE(generation, data.writeUInt16LE(counts[2]!, data.writeUInt16LE(counts[1]!, place)));
+      });
+      return data.toString('base64');
+    };
     const rows = pack([
       [1000, 0.5, 0, 12, 0, -1, -1, 701, 3, 4],
       [1001, 2, 1, 0, 1, 900, -1, 705, 11, 4],

@@ -4,14 +4,18 @@ Where it can be, the entry is a function of C (gcnative.py), which writes rows a
 and leaves to Python what somebody asked for; otherwise it is the function here, for everything.
 
 Who is woken how often matters more than the note: while collections keep coming the agent's thread
-looks by itself every POLL_MS instead of being woken for each, so a program that does nothing but
-collect gives up the interpreter lock some 20 times a second and not a thousand times.
+looks by itself every POLL_MS instead of being woken for each, and when they are MANY every
+BUSY_POLL_MS, so a program that does nothing but collect gives up the interpreter lock four times a
+second and not a thousand times.
 """
 from . import gcnative, own
-from .compat import array, binascii, deque, epoch_ms, gc, gil_enabled, monotonic_ms, sys, time
+from .compat import binascii, deque, epoch_ms, gc, gil_enabled, monotonic_ms, sys, time
 
 LIMIT = 4096  # collections kept while nobody reads them; older ones are dropped
 POLL_MS = 50
+BUSY_POLL_MS = 250
+MANY = 20  # collections in POLL_MS
+FULL = 2500  # in BUSY_POLL_MS: the ring would be full before the next look
 OURS = __file__.rpartition('/')[0] if '/' in __file__ else __file__.rpartition('\\')[0]
 
 
@@ -22,7 +26,8 @@ class GcWatch(object):
         self.events = deque(maxlen=LIMIT)
         self.users = 0
         self.limits = gc.get_threshold()
-        self.polled = False  # the agent's thread looks by itself
+        self.polled = False  # the agent's thread looks by itself,
+        self.poll_ms = POLL_MS  # that often
         self._wake = wake
         self.callback = self._make(wake)
         self.ring = None
@@ -101,6 +106,8 @@ class GcWatch(object):
         # As they are now; a program changes them a few times in its life.
         self.limits = gc.get_threshold()
         self.polled = bool(taken or rows)
+        seen = len(taken) + len(rows) // gcnative.ROW
+        self.poll_ms = BUSY_POLL_MS if MANY < seen < FULL else POLL_MS
         if ring is not None:
             ring.set('limit', self.limits[0])
             ring.set_offset(clock_offset())
@@ -139,15 +146,17 @@ def packed(notes, offset, limits):
     # type: (list, float, tuple) -> tuple
     """(rows as bytes, the notes that need words of their own): rows as gcnative.py has them. A tenth
     of the work of one message for each, which matters at thousands of collections a second."""
-    rows, others = array('d'), []
+    rows, others = [], []
     for note in notes:
         if note[6] is not None or not gil_enabled():
             others.append(event(note, offset, limits))
             continue
         began, ended, generation, collected, uncollectable, counts, _, candidates = note
-        rows.extend((began * 1000.0 + offset, (ended - began) * 1000.0, generation, collected,
-                     uncollectable, -1 if candidates is None else candidates, -1) + counts[:3])
-    return rows.tobytes(), others
+        rows.append(gcnative.LAYOUT.pack(
+            began * 1000.0 + offset, (ended - began) * 1000.0, collected, uncollectable,
+            -1 if candidates is None else candidates, -1, counts[0], min(counts[1], 0xFFFF),
+            min(counts[2], 0xFFFF), generation))
+    return b''.join(rows), others
 
 
 def text_of(rows):
@@ -158,17 +167,17 @@ def text_of(rows):
 def unpacked(rows, limits):
     # type: (bytes, tuple) -> list
     """Rows as parameters of Python.gcFinished, for clients that did not ask for batches."""
-    values, found = array('d', rows), []
-    for at in range(0, len(values), gcnative.ROW):
-        row = values[at:at + gcnative.ROW]
-        one = {'generation': int(row[2]), 'startedAt': row[0], 'pauseMs': row[1],
-               'collected': int(row[3]), 'uncollectable': int(row[4]),
-               'counts': [int(c) for c in row[7:10]], 'thresholds': list(limits),
+    found = []
+    for at, pause, collected, uncollectable, candidates, survivors, young, middle, old, generation \
+            in gcnative.LAYOUT.iter_unpack(rows):
+        one = {'generation': generation, 'startedAt': at, 'pauseMs': pause,
+               'collected': collected, 'uncollectable': uncollectable,
+               'counts': [young, middle, old], 'thresholds': list(limits),
                'trigger': 'allocation'}
-        if row[5] >= 0:
-            one['candidates'] = int(row[5])
-        if row[6] >= 0:
-            one['survivors'] = int(row[6])
+        if candidates >= 0:
+            one['candidates'] = candidates
+        if survivors >= 0:
+            one['survivors'] = survivors
         found.append(one)
     return found
 

@@ -2,16 +2,17 @@
 its ring, and taking it out again. Whatever does not fit ends in None and Python does the work.
 """
 from . import cfuncs
-from .compat import LINUX, array, gc, gil_enabled, os, sys, time
+from .compat import LINUX, array, gc, gil_enabled, os, standard, sys, time
 
-ABI = 1
-ROW = 10  # doubles of a row, see `note` in gcnote.c
+ABI = 2
+ROW = 40  # bytes of a row, see struct row in gcnote.c
 CAPACITY = 4096  # rows kept while nobody reads them
 LEAVE_SECONDS = 2.0
 
 # struct control of gcnote.c, one machine word each.
 WORDS = ('limit', 'written', 'polled', 'capacity', 'ring', 'counts', 'survivors', 'get_count',
          'passed', 'wake', 'generation', 'collected', 'uncollectable', 'candidates', 'none')
+LAYOUT = standard('_struct').Struct('<dfiiiiiHHi')  # of a row
 AT = {name: place for place, name in enumerate(WORDS)}
 STATE_BYTES = 512  # of the collector's state looked at, from the head of the youngest generation
 
@@ -21,7 +22,8 @@ class Ring(object):
 
     def __init__(self, library, passed, wake):
         self.library = library
-        self.rows = array('d', bytes(8 * ROW * (CAPACITY + 1)))
+        self.rows = array('b', bytes(ROW * (CAPACITY + 1)))
+        self.offset = memoryview(self.rows)[:8].cast('d')
         self.words = words = array('q', bytes(8 * len(WORDS)))
         self.read = 0
         self.lost = 0
@@ -44,7 +46,7 @@ class Ring(object):
 
     def set_offset(self, milliseconds):
         """What turns the clock of C into milliseconds since the epoch."""
-        self.rows[0] = milliseconds
+        self.offset[0] = milliseconds
 
     def waiting(self):
         # type: () -> bool
@@ -134,4 +136,4 @@ def _find_state(library):
     return head + 20, head + at + 16 if max(numbers) < 1 << 40 else 0
 
 
-__all__ = ['ROW', 'Ring', 'ring']
+__all__ = ['LAYOUT', 'ROW', 'Ring', 'ring']

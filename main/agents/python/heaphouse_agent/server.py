@@ -2,7 +2,6 @@
 from . import httpio, websocket
 from .codec import decode, encode
 from .compat import _socket, deque, fd_identity, high_fd, os, select
-from .gcevents import POLL_MS
 from .peer import may_connect
 
 MAX_CONNECTIONS = 32
@@ -243,7 +242,7 @@ class Server(object):
         listener_fd = self.listener.fileno()
         while self.running:
             # While collections keep coming they are fetched, see gcevents.
-            ready = self.poll.poll(POLL_MS if self.agent.gc.polled else None)
+            ready = self.poll.poll(self.agent.gc.poll_ms if self.agent.gc.polled else None)
             if not ready:
                 self.agent.on_wake()
             while ready:  # no `for`, see Connection.on_data

@@ -1,4 +1,4 @@
-/* The collector's callback in C: notes each collection that allocations caused in a ring of doubles
+/* The collector's callback in C: notes each collection that allocations caused in a ring
  * that the agent's thread empties (gcnative.py). Collections somebody asked for go on to the
  * callback in Python, which knows who.
  *
@@ -24,7 +24,16 @@ extern void Py_IncRef(void *) WEAK;
 extern void Py_DecRef(void *) WEAK;
 extern int clock_gettime(int, void *) WEAK;
 
-enum { ABI = 1, ROW = 10, FULL = 2, FIND_STEPS = 10000 };
+enum { ABI = 2, FULL = 2, FIND_STEPS = 10000 };
+
+/* As clients get it; -1: not known. */
+struct row {
+    double at; /* epoch ms */
+    float pause_ms;
+    int collected, uncollectable, candidates, survivors, count;
+    unsigned short older[2];
+    int generation;
+};
 
 /* Words shared with gcnative.py, in the order of its WORDS. */
 struct control {
@@ -32,7 +41,7 @@ struct control {
     i64 written;    /* rows since the start; the ring holds the last `capacity` of them */
     i64 polled;     /* the agent's thread looks by itself */
     i64 capacity;
-    double *ring;   /* [0]: what turns our milliseconds into epoch ms; rows from [ROW] */
+    struct row *ring; /* in [0].at: what turns our milliseconds into epoch ms; rows from [1] */
     int *counts;    /* the three counts of the collector, 24 bytes apart, or 0 */
     i64 *survivors; /* objects that survived the last full collection; next to it: the middle ones since */
     void *get_count, *passed, *wake, *generation, *collected, *uncollectable, *candidates, *none;
@@ -95,20 +104,21 @@ static void *pass_on(void *const *args) {
 }
 
 static void note(void *info, double ended) {
-    double *row = C->ring + ROW + (C->written % C->capacity) * ROW;
+    struct row *row = C->ring + 1 + C->written % C->capacity;
     long generation = number(info, C->generation, 0);
-    row[0] = began + C->ring[0];
-    row[1] = ended - began;
-    row[2] = (double)generation;
-    row[3] = (double)number(info, C->collected, 0);
-    row[4] = (double)number(info, C->uncollectable, 0);
-    row[5] = (double)number(info, C->candidates, -1);
-    row[6] = -1;
+    row->at = began + C->ring[0].at;
+    row->pause_ms = (float)(ended - began);
+    row->collected = (int)number(info, C->collected, 0);
+    row->uncollectable = (int)number(info, C->uncollectable, 0);
+    row->candidates = (int)number(info, C->candidates, -1);
+    row->survivors = -1;
     if (C->survivors) {
-        if (generation == FULL) row[6] = (double)C->survivors[0];
-        else if (generation == 1 && C->survivors[1] >= pending_before) row[6] = (double)(C->survivors[1] - pending_before);
+        if (generation == FULL) row->survivors = (int)C->survivors[0];
+        else if (generation == 1 && C->survivors[1] >= pending_before) row->survivors = (int)(C->survivors[1] - pending_before);
     }
-    for (int i = 0; i < 3; i++) row[7 + i] = (double)counts[i];
+    row->count = (int)counts[0];
+    for (int i = 0; i < 2; i++) row->older[i] = counts[i + 1] > 0xFFFF ? 0xFFFF : (unsigned short)counts[i + 1];
+    row->generation = (int)generation;
     C->written++;
 }
 
