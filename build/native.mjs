@@ -1,7 +1,8 @@
 // Builds the native parts of the Python agent with the system's C compiler:
 //   node build/native.mjs [--force]
-// Output: main/agents/python/native/bin/<platform>-<arch>/{heapwalk,gcnote,sampler}.so, beside the agent, where the sources, the
-// bundle and the packaged application all find them. No compiler: a notice, and the agent does the same in Python.
+// Output: main/agents/python/native/bin/<platform>-<arch>/{heapwalk,gcnote,sampler}.so and the program heaphouse-inject, beside the
+// agent, where the sources, the bundle and the packaged application all find them. No compiler: a notice, and the agent
+// does the same in Python; a running Python is then entered with gdb.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,10 +10,20 @@ import { fileURLToPath } from 'node:url';
 import { root } from './runtime.mjs';
 
 const FOLDER = join(root, 'main', 'agents', 'python', 'native');
+const INJECTOR_FOLDER = join(root, 'main', 'agents', 'python', 'injector');
 const FLAGS = [
   '-std=gnu11', '-O2', '-Wall', '-Wextra', '-fPIC', '-shared', '-fvisibility=hidden',
   // No C library: what little is called is found in the process, and nothing is resolved late.
   '-nostdlib', '-ffreestanding', '-fno-stack-protector', '-fno-asynchronous-unwind-tables', '-Wl,-z,now', '-Wl,-s',
+];
+
+/**
+ * The injector, a program of its own. Part of it is machine code that runs elsewhere: no constants that the vectoriser
+ * would put into other sections, no stack protector, no landing pads.
+ */
+const INJECTOR_FLAGS = [
+  '-std=gnu11', '-O2', '-Wall', '-Wextra', '-D_GNU_SOURCE', '-fno-stack-protector', '-fno-tree-vectorize', '-fno-tree-slp-vectorize', '-fno-stack-clash-protection',
+  ...(process.arch === 'x64' ? ['-fcf-protection=none'] : []), '-Wl,-s',
 ];
 
 /** One translation unit each: the walker, the collector's callback, the allocation sampler. */
@@ -33,12 +44,13 @@ function build(log, { force = false }) {
     log(`native walker: not built for ${process.platform} ${process.arch}; the agent walks in Python`);
     return false;
   }
-  const sources = readdirSync(FOLDER).filter((name) => /\.[ch]$/.test(name)).map((name) => join(FOLDER, name));
   const folder = join(FOLDER, 'bin', `${process.platform}-${process.arch}`);
-  const newest = Math.max(...sources.map((path) => statSync(path).mtimeMs));
-  const isFresh = (output) => existsSync(output) && statSync(output).mtimeMs > newest;
-  const stale = PARTS.filter((part) => force || !isFresh(join(folder, `${part}.so`)));
-  if (stale.length === 0) return true;
+  const isFresh = (output, newest) => existsSync(output) && statSync(output).mtimeMs > newest;
+  const newest = newestSource(FOLDER);
+  const stale = PARTS.filter((part) => force || !isFresh(join(folder, `${part}.so`), newest));
+  const injector = join(folder, 'heaphouse-inject');
+  const injectorIsFresh = !force && isFresh(injector, newestSource(INJECTOR_FOLDER));
+  if (stale.length === 0 && injectorIsFresh) return true;
   mkdirSync(folder, { recursive: true });
   const compilers = process.env.CC ? [process.env.CC] : ['cc', 'gcc', 'clang'];
   const compiler = compilers.find((name) => spawnSync(name, ['--version']).error?.code !== 'ENOENT');
@@ -46,7 +58,27 @@ function build(log, { force = false }) {
     log(`native walker: no C compiler (${compilers.join(', ')}); the agent walks in Python`);
     return false;
   }
-  return stale.map((name) => compile(log, compiler, name, join(folder, `${name}.so`))).every(Boolean);
+  const entered = injectorIsFresh || compileInjector(log, compiler, injector);
+  return stale.map((name) => compile(log, compiler, name, join(folder, `${name}.so`))).every(Boolean) && entered;
+}
+
+function newestSource(folder) {
+  return Math.max(...readdirSync(folder).filter((name) => /\.[ch]$/.test(name)).map((name) => statSync(join(folder, name)).mtimeMs));
+}
+
+/** Static where the C library allows, so that it runs wherever the package is unpacked. `extra`: further flags, for tests. */
+export function compileInjector(log, compiler, output, extra = []) {
+  const part = `${output}.${process.pid}.part`;
+  let run;
+  for (const linking of [['-static'], []]) {
+    run = spawnSync(compiler, [...INJECTOR_FLAGS, ...extra, ...linking, '-o', part, join(INJECTOR_FOLDER, 'inject.c')], { encoding: 'utf8' });
+    if (run.status !== 0) continue;
+    renameSync(part, output);
+    return true;
+  }
+  rmSync(part, { force: true });
+  log(`injector: ${compiler} failed; a running Python is entered with gdb\n${run.stderr}`);
+  return false;
 }
 
 function compile(log, compiler, name, output) {
