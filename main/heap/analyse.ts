@@ -1,9 +1,12 @@
 import type { HeapAnalysis } from './analysis.ts';
 import { measureClasses } from './class-totals.ts';
 import { measureDistances } from './distances.ts';
-import { buildDominators } from './dominators.ts';
+import { uint32 } from './columns.ts';
+import { buildDominators, searchDepthFirst } from './dominators.ts';
+import type { DominatorTree } from './dominators.ts';
 import { markEssentialEdges } from './essential.ts';
 import type { Heap } from './heap.ts';
+import type { PreparedAnalysis } from './prepared.ts';
 import { buildRetainers } from './retainers.ts';
 import type { RunOptions } from './run.ts';
 
@@ -46,15 +49,14 @@ async function waitFor(shared: Promise<unknown>, signal: AbortSignal | undefined
 }
 
 async function analyse(heap: Heap, run: RunOptions | undefined): Promise<HeapAnalysis> {
-  const incoming = await markEssentialEdges(heap, run);
-  const { firstRetainer, retainer } = await buildRetainers(heap, incoming, run);
-  const tree = await buildDominators(heap, firstRetainer, retainer, run);
-  const [queue, distance] = tree.scratch;
-  await measureDistances(heap, distance, queue, run);
+  const { prepared } = heap;
+  heap.prepared = null;
+  const parts = await (prepared ? withHelper(heap, prepared, run) : alone(heap, run));
+  const { tree, distance } = parts;
   const { classRetained, classDistance } = await measureClasses(heap, tree, distance, run);
   heap.analysis = {
-    firstRetainer,
-    retainer,
+    firstRetainer: parts.firstRetainer,
+    retainer: parts.retainer,
     dominator: tree.dominator,
     retained: tree.retained,
     distance,
@@ -65,4 +67,40 @@ async function analyse(heap: Heap, run: RunOptions | undefined): Promise<HeapAna
     classDistance,
   };
   return heap.analysis;
+}
+
+interface Parts {
+  readonly firstRetainer: Uint32Array;
+  readonly retainer: Uint32Array;
+  readonly tree: DominatorTree;
+  readonly distance: Uint32Array;
+}
+
+/** One phase after the other in this thread. */
+async function alone(heap: Heap, run: RunOptions | undefined): Promise<Parts> {
+  const { incoming, held } = await markEssentialEdges(heap, run);
+  const search = await searchDepthFirst(heap, held, run);
+  const { firstRetainer, retainer } = await buildRetainers(heap, incoming, run);
+  const tree = await buildDominators(heap, heap.shallow, search, firstRetainer, retainer, run);
+  const [queue, distance] = tree.scratch;
+  await measureDistances(heap, distance, queue, run);
+  return { firstRetainer, retainer, tree, distance };
+}
+
+/**
+ * The helper has marked essential edges and searches the graph meanwhile; retainers and distances are made here, beside
+ * its search and its dominators.
+ */
+async function withHelper(heap: Heap, prepared: PreparedAnalysis, run: RunOptions | undefined): Promise<Parts> {
+  try {
+    const incoming = await prepared.incoming(run);
+    const { firstRetainer, retainer } = await buildRetainers(heap, incoming, run);
+    const tree = prepared.dominators({ shallow: heap.shallow, firstRetainer, retainer }, run);
+    tree.catch(() => undefined); // awaited below, unless distances fail first
+    const distance = uint32(heap.nodeCount);
+    await measureDistances(heap, distance, uint32(heap.nodeCount), run);
+    return { firstRetainer, retainer, tree: await tree, distance };
+  } finally {
+    prepared.close();
+  }
 }

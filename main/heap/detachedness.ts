@@ -1,3 +1,4 @@
+import { EDGE_KIND } from './heap.ts';
 import type { KindNumbers } from './heap.ts';
 import type { RawHeap } from './raw-heap.ts';
 import { untilDone } from './run.ts';
@@ -42,7 +43,7 @@ export async function spreadDetachedness(raw: RawHeap, kinds: KindNumbers, run?:
         if (node === undefined) return true;
         done++;
         for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
-          if (skips[edgeKind[edge]!] === 0) take(edgeTo[edge]!, spread);
+          if (skips[edgeKind[edge]! & EDGE_KIND] === 0) take(edgeTo[edge]!, spread);
         }
       }
       return false;

@@ -1,5 +1,7 @@
 import { RETAINER_WEAK } from './analysis.ts';
 import { float64, uint32 } from './columns.ts';
+import type { Column } from './columns.ts';
+import type { Graph } from './essential.ts';
 import { EDGE_ESSENTIAL, NONE } from './heap.ts';
 import type { Heap } from './heap.ts';
 import { inSlices, untilDone } from './run.ts';
@@ -26,21 +28,40 @@ export interface DominatorTree {
 /** Edges looked at per slice. */
 const SLICE_EDGES = 1 << 16;
 
+/** A depth-first search over essential edges. `number` by node, the others by number. */
+export interface SearchTree {
+  readonly reached: number;
+  readonly number: Uint32Array;
+  readonly vertex: Uint32Array;
+  readonly parent: Uint32Array;
+  /** Two columns that are free again. */
+  readonly scratch: readonly [Uint32Array, Uint32Array];
+}
+
+/** Needs nothing but `markEssentialEdges`; `held` is from there. */
+export async function searchDepthFirst(heap: Graph, held: Uint8Array, run?: RunOptions): Promise<SearchTree> {
+  const { nodeCount } = heap;
+  const number = uint32(nodeCount).fill(NONE);
+  const vertex = uint32(nodeCount);
+  const parent = uint32(nodeCount);
+  const stack = uint32(nodeCount);
+  const cursor = uint32(nodeCount);
+  const reached = await depthFirst(heap, held, { number, vertex, parent, stack, cursor }, run);
+  return { reached, number, vertex, parent, scratch: [stack, cursor] };
+}
+
 export async function buildDominators(
-  heap: Heap,
+  heap: Pick<Heap, 'nodeCount' | 'root'>,
+  shallow: Column,
+  search: SearchTree,
   firstRetainer: Uint32Array,
   retainer: Uint32Array,
   run?: RunOptions,
 ): Promise<DominatorTree> {
-  const { nodeCount, root, shallow } = heap;
-  const number = uint32(nodeCount).fill(NONE); // by node
-  const vertex = uint32(nodeCount); // by number, as all below
-  const parent = uint32(nodeCount); // becomes idom
+  const { nodeCount, root } = heap;
+  const { reached, number, vertex, parent } = search; // parent becomes idom
+  const [best, semi] = search.scratch;
   const ancestor = uint32(nodeCount);
-  const best = uint32(nodeCount);
-  const semi = uint32(nodeCount);
-
-  const reached = await depthFirst(heap, firstRetainer, retainer, { number, vertex, parent, stack: best, cursor: semi }, run);
   const sliced = (count: number, body: (from: number, to: number) => void): Promise<void> =>
     inSlices(run, 'dominators', count, 1 << 16, body);
   await sliced(reached, (from, to) => {
@@ -134,9 +155,8 @@ interface Search {
 
 /** Numbers the nodes in depth-first order; returns how many are reached. */
 async function depthFirst(
-  heap: Heap,
-  firstRetainer: Uint32Array,
-  retainer: Uint32Array,
+  heap: Graph,
+  held: Uint8Array,
   search: Search,
   run: RunOptions | undefined,
 ): Promise<number> {
@@ -190,7 +210,7 @@ async function depthFirst(
     if (depth > 0 && !search1()) return false;
     for (let budget = SLICE_EDGES; orphan < nodeCount && budget > 0; orphan++, budget--) {
       if (reached === nodeCount) return true;
-      if (number[orphan] !== NONE || isHeld(orphan)) continue;
+      if (number[orphan] !== NONE || held[orphan] !== 0) continue;
       enter(orphan, 0);
       orphan++;
       return false;
@@ -198,12 +218,6 @@ async function depthFirst(
     return orphan >= nodeCount;
   });
   return reached;
-
-  function isHeld(node: number): boolean {
-    const end = firstRetainer[node + 1]!;
-    for (let at = firstRetainer[node]!; at < end; at++) if (retainer[at]! < RETAINER_WEAK) return true;
-    return false;
-  }
 }
 
 interface Semi {

@@ -1,7 +1,7 @@
 /**
- * The fast lane of the largest section: edges of three fields in V8's order, as V8 writes them, straight into their
- * columns. Whatever is unusual (white space other than line feeds, long numbers, values out of range, the end of the
- * list) is left to the general scanner, which knows how to say what is wrong.
+ * The fast lanes of the largest section: edges of three fields in V8's order, as V8 writes them, straight into their
+ * columns, from the front and from the back. Whatever is unusual (other white space, long numbers, values out of range,
+ * the end of the list) is left to the general scanner, which knows how to say what is wrong. O(bytes).
  */
 export interface EdgeTarget {
   count: number;
@@ -10,38 +10,58 @@ export interface EdgeTarget {
   readonly to: Uint32Array;
 }
 
+/** What the lanes know of the file, and the largest values they met, for the checks between sections. */
+export interface EdgeLane {
+  readonly kinds: number;
+  readonly nodeWidth: number;
+  /** By kind: 1 where the name is a string, 0 where it is a position. */
+  readonly named: Uint8Array;
+  maxName: number;
+  maxTo: number;
+}
+
 const COMMA = 0x2c;
 const LINE_FEED = 0x0a;
 const ZERO = 0x30;
 
-/** Longest record this lane takes, with line feed and commas: three numbers of nine digits. */
-export const MAX_RECORD_BYTES = 3 * 10 + 1;
+/** Longest record the lanes take, with line feeds and commas: three numbers of nine digits. */
+export const MAX_RECORD_BYTES = 3 * 10 + 2;
+
+export function edgeLane(edgeKinds: readonly string[], nodeWidth: number): EdgeLane {
+  const named = Uint8Array.from(edgeKinds, (kind) => (kind === 'element' || kind === 'hidden' ? 0 : 1));
+  return { kinds: edgeKinds.length, nodeWidth, named, maxName: 0, maxTo: 0 };
+}
 
 /**
- * Takes whole records from `bytes[pos … end)`, of which the first one begins at `pos`, and stops before the first that
- * is not plain or might not be whole. The byte before `end` must not be a digit: so every number ends before it. Returns
- * where it stopped.
+ * Takes whole records that begin before `stop` from `bytes[pos … end)`, of which the first one begins at `pos`, and
+ * stops before the first that is not plain or might not be whole. The byte before `end` must not be a digit: so every
+ * number ends before it. A record begins behind the comma that ends the one before. Returns where it stopped.
  */
 export function takeEdges(
   edges: EdgeTarget,
+  lane: EdgeLane,
   bytes: Uint8Array,
   pos: number,
   end: number,
-  kinds: number,
-  nodeWidth: number,
+  stop: number = end,
 ): number {
   const { kind, name, to } = edges;
+  const { kinds, nodeWidth, named } = lane;
+  const perWidth = 1 / nodeWidth;
   const capacity = kind.length;
-  const last = end - MAX_RECORD_BYTES;
+  const last = Math.min(end - MAX_RECORD_BYTES, stop - 1);
+  let { maxName, maxTo } = lane;
   let count = edges.count;
   let p = pos;
   while (p <= last && count < capacity) {
     const start = p;
     let digit = bytes[p]! - ZERO;
     if (digit === LINE_FEED - ZERO) digit = bytes[++p]! - ZERO;
-    if (digit >>> 0 > 9) return leave(edges, count, start);
     const kindValue = digit;
-    if (bytes[p + 1] !== COMMA || kindValue >= kinds) return leave(edges, count, start);
+    if (digit >>> 0 > 9 || bytes[p + 1] !== COMMA || kindValue >= kinds) {
+      p = start;
+      break;
+    }
     p += 2;
     let begin = p;
     let nameValue = 0;
@@ -49,26 +69,94 @@ export function takeEdges(
       nameValue = (nameValue * 10 + digit) | 0;
       p++;
     }
-    if (p === begin || p - begin > 9 || digit !== COMMA - ZERO) return leave(edges, count, start);
+    if (p === begin || p - begin > 9 || digit !== COMMA - ZERO) {
+      p = start;
+      break;
+    }
     begin = ++p;
     let position = 0;
     while ((digit = bytes[p]! - ZERO) >>> 0 <= 9) {
       position = (position * 10 + digit) | 0;
       p++;
     }
-    if (p === begin || p - begin > 9 || digit !== COMMA - ZERO) return leave(edges, count, start);
+    const length = p - begin;
+    if (digit === LINE_FEED - ZERO) digit = bytes[++p]! - ZERO;
+    // Rounded, so that it is exact for every multiple; the rest is found out by multiplying back.
+    const ordinal = (position * perWidth + 0.5) | 0;
+    if (length === 0 || length > 9 || digit !== COMMA - ZERO || ordinal * nodeWidth !== position) {
+      p = start;
+      break;
+    }
     p++;
-    const ordinal = (position / nodeWidth) >>> 0;
-    if (ordinal * nodeWidth !== position) return leave(edges, count, start);
+    if (nameValue > maxName && named[kindValue] === 1) maxName = nameValue;
+    if (ordinal > maxTo) maxTo = ordinal;
     kind[count] = kindValue;
     name[count] = nameValue;
     to[count] = ordinal;
     count++;
   }
-  return leave(edges, count, p);
+  edges.count = count;
+  lane.maxName = maxName;
+  lane.maxTo = maxTo;
+  return p;
 }
 
-function leave(edges: EdgeTarget, count: number, pos: number): number {
+/**
+ * The same from the back: the record that ends before `pos` becomes number `edges.count - 1`, and so on down while
+ * records begin at `floor` or later. `bytes` must reach a record below `floor`. Returns the end of the first record not
+ * taken, or −1 where one is not plain.
+ */
+export function takeEdgesBack(
+  edges: EdgeTarget,
+  lane: EdgeLane,
+  bytes: Uint8Array,
+  floor: number,
+  pos: number,
+): number {
+  const { kind, name, to } = edges;
+  const { kinds, nodeWidth, named } = lane;
+  const perWidth = 1 / nodeWidth;
+  let { maxName, maxTo } = lane;
+  let count = edges.count;
+  let end = pos;
+  while (end > floor) {
+    let p = end - 1;
+    let digit = 0;
+    let position = 0;
+    let scale = 1;
+    while ((digit = bytes[p]! - ZERO) >>> 0 <= 9 && scale < 1e9) {
+      position += digit * scale;
+      scale *= 10;
+      p--;
+    }
+    const ordinal = (position * perWidth + 0.5) | 0;
+    if (scale === 1 || digit !== COMMA - ZERO || ordinal * nodeWidth !== position) return -1;
+    p--;
+    let nameValue = 0;
+    scale = 1;
+    while ((digit = bytes[p]! - ZERO) >>> 0 <= 9 && scale < 1e9) {
+      nameValue += digit * scale;
+      scale *= 10;
+      p--;
+    }
+    if (scale === 1 || digit !== COMMA - ZERO) return -1;
+    const kindValue = bytes[--p]! - ZERO;
+    if (kindValue >>> 0 >= kinds) return -1;
+    p--;
+    if (bytes[p] === LINE_FEED) p--;
+    if (bytes[p] !== COMMA) return -1;
+    if (p + 1 < floor) break;
+    if (count === 0) return -1;
+    count--;
+    if (nameValue > maxName && named[kindValue] === 1) maxName = nameValue;
+    if (ordinal > maxTo) maxTo = ordinal;
+    kind[count] = kindValue;
+    name[count] = nameValue;
+    to[count] = ordinal;
+    end = bytes[p - 1] === LINE_FEED ? p - 1 : p;
+  }
   edges.count = count;
-  return pos;
+  lane.maxName = maxName;
+  lane.maxTo = maxTo;
+  return end;
 }

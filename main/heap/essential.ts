@@ -1,17 +1,29 @@
-import { uint32 } from './columns.ts';
+import { bytes, uint32 } from './columns.ts';
 import { EDGE_EPHEMERON, EDGE_ESSENTIAL, EDGE_KIND, weakMapEntry } from './heap.ts';
 import type { Heap } from './heap.ts';
 import { inSlices, untilDone } from './run.ts';
 import type { RunOptions } from './run.ts';
 
+const OWNED = 1;
+const HELD = 2;
+
+/** The part of a heap that dominators need. */
+export type Graph = Pick<
+  Heap,
+  'nodeCount' | 'edgeCount' | 'root' | 'kinds' | 'known' | 'nodeKind' | 'nodeName' | 'nodeId' | 'firstEdge' | 'edgeKind' | 'edgeName' | 'edgeTo'
+>;
+
 /**
  * Marks in `edgeKind` which edges keep their target alive, by Chrome DevTools' rules:
  * not weak; not from a node to itself; not the table's half of a WeakMap entry (the key's half counts);
  * and, from any node but the root, not a shortcut, and not from outside of the page into what the page owns.
- * Returns the number of incoming edges of every node (one entry more than nodes), which costs nothing here: every edge
- * is looked at. O(nodes + edges).
+ * Returns what costs nothing here, where every edge is looked at: `incoming`, the number of incoming edges of every node
+ * (one entry more than nodes), and `held`, not 0 where one of them is essential. O(nodes + edges).
  */
-export async function markEssentialEdges(heap: Heap, run?: RunOptions): Promise<Uint32Array> {
+export async function markEssentialEdges(
+  heap: Graph,
+  run?: RunOptions,
+): Promise<{ incoming: Uint32Array; held: Uint8Array }> {
   const { nodeCount, root, kinds, firstEdge, edgeKind, edgeName, edgeTo, nodeId } = heap;
   const { weakMaps } = heap.known;
   const owned = await markPageOwned(heap, run);
@@ -22,14 +34,14 @@ export async function markEssentialEdges(heap: Heap, run?: RunOptions): Promise<
   await inSlices(run, 'sizes', nodeCount, 1 << 14, (from, to) => {
     for (let node = from; node < to; node++) {
       const end = firstEdge[node + 1]!;
-      const outside = owned[node] === 0;
+      const outside = (owned[node]! & OWNED) === 0;
       for (let edge = firstEdge[node]!; edge < end; edge++) {
         const kind = edgeKind[edge]! & EDGE_KIND;
         const target = edgeTo[edge]!;
         incoming[target]!++;
         let flags = EDGE_ESSENTIAL;
         if (kind === edgeWeak || target === node) flags = 0;
-        else if (node !== root && (kind === edgeShortcut || (outside && owned[target] === 1))) flags = 0;
+        else if (node !== root && (kind === edgeShortcut || (outside && (owned[target]! & OWNED) !== 0))) flags = 0;
         if (kind === edgeInternal && hasWeakMaps && edgeName[edge]! >= firstEntry) {
           const entry = weakMapEntry(weakMaps, edgeName[edge]!);
           if (entry >= 0) {
@@ -37,17 +49,22 @@ export async function markEssentialEdges(heap: Heap, run?: RunOptions): Promise<
             flags |= EDGE_EPHEMERON;
           }
         }
+        if (flags & EDGE_ESSENTIAL) owned[target]! |= HELD;
         edgeKind[edge] = kind | flags;
       }
     }
   });
-  return incoming;
+  const held = owned;
+  await inSlices(run, 'sizes', nodeCount, 1 << 18, (from, to) => {
+    for (let node = from; node < to; node++) held[node]! &= HELD;
+  });
+  return { incoming, held };
 }
 
 /** 1 for what is reachable from the global objects and DOM trees without weak edges. */
-async function markPageOwned(heap: Heap, run: RunOptions | undefined): Promise<Uint8Array> {
+async function markPageOwned(heap: Graph, run: RunOptions | undefined): Promise<Uint8Array> {
   const { nodeCount, root, kinds, firstEdge, edgeKind, edgeTo } = heap;
-  const owned = new Uint8Array(nodeCount);
+  const owned = bytes(nodeCount);
   const isDomTrees = domTreesRoot(heap);
   const weak = kinds.edgeWeak;
   for (let edge = firstEdge[root]!; edge < firstEdge[root + 1]!; edge++) {
@@ -77,7 +94,7 @@ async function markPageOwned(heap: Heap, run: RunOptions | undefined): Promise<U
 }
 
 /** Tests for the synthetic node that holds the DOM trees of all documents. */
-export function domTreesRoot(heap: Heap): (node: number) => boolean {
+export function domTreesRoot(heap: Pick<Graph, 'known' | 'nodeName' | 'nodeKind' | 'kinds'>): (node: number) => boolean {
   const name = heap.known.indexOf('(Document DOM trees)');
   return (node) => name >= 0 && heap.nodeName[node] === name && heap.nodeKind[node] === heap.kinds.synthetic;
 }

@@ -3,6 +3,7 @@ import type { HeapProducer } from '#shared/model/heap.ts';
 import type { HeapAnalysis } from './analysis.ts';
 import type { Column } from './columns.ts';
 import type { HeapHeader } from './header.ts';
+import type { PreparedAnalysis } from './prepared.ts';
 import type { KnownStrings } from './known-strings.ts';
 import type { StringTable } from './strings.ts';
 
@@ -44,6 +45,8 @@ export interface Heap {
   analysis: HeapAnalysis | null;
   /** The analysis under way, shared by all who ask. */
   analysing: Promise<HeapAnalysis> | null;
+  /** What a second thread has begun while the heap was opened; taken by the first analysis. */
+  prepared: PreparedAnalysis | null;
 }
 
 /** Mask of the kind in `edgeKind`. */

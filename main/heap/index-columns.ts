@@ -160,6 +160,7 @@ export function heapOfColumns(path: string, rest: HeapRest, columns: ReadonlyMap
     notices: rest.notices,
     analysis,
     analysing: null,
+    prepared: null,
   };
 }
 

@@ -1,4 +1,4 @@
-import { NONE } from './heap.ts';
+import { EDGE_KIND, NONE } from './heap.ts';
 import type { KindNumbers } from './heap.ts';
 import type { RawHeap } from './raw-heap.ts';
 import { inSlices } from './run.ts';
@@ -50,7 +50,7 @@ export async function inferInterfaces(
     let at = 0;
     let seen = 0;
     for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
-      if (edgeKind[edge] !== property || edgeName[edge] === protoName) continue;
+      if ((edgeKind[edge]! & EDGE_KIND) !== property || edgeName[edge] === protoName) continue;
       if (++seen > MAX_PROPERTIES) break;
       at = trie.step(at, edgeName[edge]!);
       if (at === NONE) return NONE;
@@ -128,7 +128,7 @@ export async function inferInterfaces(
   function propertiesOf(node: number): number[] {
     const names: number[] = [];
     for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]! && names.length < MAX_PROPERTIES; edge++) {
-      if (edgeKind[edge] === property && edgeName[edge] !== protoName) names.push(edgeName[edge]!);
+      if ((edgeKind[edge]! & EDGE_KIND) === property && edgeName[edge] !== protoName) names.push(edgeName[edge]!);
     }
     return names;
   }

@@ -1,3 +1,9 @@
+import { stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+
+import { startHelper } from './helper.ts';
+import type { Helper } from './helper.ts';
+import { prepareAnalysis } from './prepared.ts';
 import { float64, uint32 } from './columns.ts';
 import type { Column } from './columns.ts';
 import { nameClasses } from './class-names.ts';
@@ -6,7 +12,6 @@ import { heapFormatError } from './errors.ts';
 import { kindNumbers } from './heap.ts';
 import type { Heap, LocationTable } from './heap.ts';
 import type { HeapHeader } from './header.ts';
-import { scanStringTable } from './known-strings.ts';
 import { moveOwnedSizes } from './ownership.ts';
 import { orderByNumber } from './order.ts';
 import { readHeapFile } from './reader.ts';
@@ -20,14 +25,45 @@ export type { RunOptions } from './run.ts';
  * Opens a `.heapsnapshot` file, plain, gzip or zstd. When it resolves, counts, classes and shallow sizes are final;
  * `analyseHeap` adds the rest. Throws HeapFormatError, or the reason of the signal.
  */
-export async function openHeap(path: string, run?: RunOptions): Promise<Heap> {
-  const raw = await readHeapFile(path, run);
+export async function openHeap(path: string, run?: OpenOptions): Promise<Heap> {
+  const helper = await helperFor(path, run);
+  try {
+    return await open(path, run, helper);
+  } catch (error) {
+    helper?.close();
+    throw error;
+  }
+}
+
+export interface OpenOptions extends RunOptions {
+  /** Whether a second thread takes part; `auto`: where the file is large enough to gain by it. */
+  readonly helper?: 'auto' | 'always' | 'never';
+  /** For tests: size of the blocks in which two threads read edges. */
+  readonly edgeBlockBytes?: number;
+}
+
+/** Smaller files are read before a thread has started. */
+const HELPER_FROM_BYTES = 8 * 2 ** 20;
+
+async function helperFor(path: string, options: OpenOptions | undefined): Promise<Helper | null> {
+  if (options?.helper === 'never') return null;
+  if (options?.helper === 'always') return startHelper();
+  const bytes = await stat(path).then(
+    ({ size }) => size,
+    () => 0, // reading says what is wrong
+  );
+  return bytes >= HELPER_FROM_BYTES && availableParallelism() > 1 ? startHelper() : null;
+}
+
+async function open(path: string, run: OpenOptions | undefined, helper: Helper | null): Promise<Heap> {
+  const raw = await readHeapFile(path, run, helper, run?.edgeBlockBytes);
   const { header } = raw;
   const notices: string[] = [];
   const kinds = kindNumbers(header);
   const fromAgent = raw.extra.has('class_name') || header.declaredProducer === 'cpython';
+  const { known } = raw;
+  const prepared = helper ? prepareAnalysis(helper, raw, kinds) : null;
   await spreadDetachedness(raw, kinds, run);
-  const known = await scanStringTable(raw.strings, header.nodeKinds, run);
   const shallow = fromAgent ? raw.selfSize : await moveOwnedSizes(raw, kinds, known, run);
   const locations = await readLocationTable(raw, notices, run);
   const { classes, classOf } = await nameClasses(raw, kinds, known, shallow, locations, run);
@@ -61,6 +97,7 @@ export async function openHeap(path: string, run?: RunOptions): Promise<Heap> {
     notices,
     analysis: null,
     analysing: null,
+    prepared,
   };
 }
 

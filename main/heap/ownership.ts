@@ -1,5 +1,6 @@
 import { float64, uint32 } from './columns.ts';
 import type { Column } from './columns.ts';
+import { EDGE_KIND } from './heap.ts';
 import type { KindNumbers } from './heap.ts';
 import type { KnownStrings } from './known-strings.ts';
 import type { RawHeap } from './raw-heap.ts';
@@ -59,7 +60,7 @@ export async function moveOwnedSizes(
     for (let edge = firstEdge[node]!; edge < end; edge++) {
       const target = edgeTo[edge]!;
       const known = owners[target]!;
-      if (known === target || known === owner || known === SHARED || edgeKind[edge] === weak) continue;
+      if (known === target || known === owner || known === SHARED || (edgeKind[edge]! & EDGE_KIND) === weak) continue;
       owners[target] = known === UNVISITED ? owner : SHARED;
       stack.push(target);
     }

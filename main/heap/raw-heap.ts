@@ -2,6 +2,7 @@ import { reserve, uint32 } from './columns.ts';
 import type { Column, ColumnWriter } from './columns.ts';
 import { heapFormatError } from './errors.ts';
 import type { HeapHeader } from './header.ts';
+import type { KnownStrings } from './known-strings.ts';
 import { inSlices } from './run.ts';
 import type { RunOptions } from './run.ts';
 import type { EdgeColumns, NodeColumns } from './sections.ts';
@@ -27,6 +28,7 @@ export interface RawHeap {
   /** The locations section, flat, in the order of `header.locationFields`. */
   readonly locations: Column;
   readonly strings: StringTable;
+  readonly known: KnownStrings;
 }
 
 /** What has been read so far. */
@@ -36,6 +38,7 @@ export interface Sections {
   edges: EdgeColumns | null;
   locations: ColumnWriter | null;
   strings: StringTable | null;
+  known: KnownStrings | null;
 }
 
 /** Checks the sections against each other and cuts the columns to size. */
@@ -45,8 +48,8 @@ export async function assemble(
   textBytes: number,
   run: RunOptions | undefined,
 ): Promise<RawHeap> {
-  const { header, nodes, edges, strings } = sections;
-  if (!header || !nodes || !edges || !strings) {
+  const { header, nodes, edges, strings, known } = sections;
+  if (!header || !nodes || !edges || !strings || !known) {
     const missing = (['nodes', 'edges', 'strings'] as const).filter((key) => sections[key] === null);
     const what = `The section ${missing.map((key) => `"${key}"`).join(', ')} is missing`;
     throw heapFormatError('not-a-snapshot', what, textBytes);
@@ -73,13 +76,17 @@ export async function assemble(
   await checked(nodeCount, (from, to) => {
     checkBelow(nodes.name, from, to, strings.count, 'name of node', textBytes);
   });
-  await checked(edgeCount, (from, to) => {
-    checkBelow(edges.to, from, to, nodeCount, 'target of edge', textBytes);
-  });
-  const numbered = header.edgeKinds.map((kind) => (kind === 'element' || kind === 'hidden' ? 1 : 0));
-  await checked(edgeCount, (from, to) => {
-    checkEdgeNames(edges, from, to, Uint8Array.from(numbered), strings.count, textBytes);
-  });
+  if (edges.maxTo === undefined || edges.maxTo >= nodeCount) {
+    await checked(edgeCount, (from, to) => {
+      checkBelow(edges.to, from, to, nodeCount, 'target of edge', textBytes);
+    });
+  }
+  if (edges.maxName === undefined || edges.maxName >= strings.count) {
+    const numbered = header.edgeKinds.map((kind) => (kind === 'element' || kind === 'hidden' ? 1 : 0));
+    await checked(edgeCount, (from, to) => {
+      checkEdgeNames(edges, from, to, Uint8Array.from(numbered), strings.count, textBytes);
+    });
+  }
   return {
     fileBytes,
     header,
@@ -97,6 +104,7 @@ export async function assemble(
     edgeTo: edges.to.subarray(0, edgeCount),
     locations: sections.locations?.values.subarray(0, sections.locations.length) ?? uint32(0),
     strings,
+    known,
   };
 }
 

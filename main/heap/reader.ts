@@ -4,7 +4,12 @@ import { show } from './integers.ts';
 import { expectByte, peek, readKey, readObject, skipValue } from './json-scan.ts';
 import { assemble } from './raw-heap.ts';
 import type { RawHeap, Sections } from './raw-heap.ts';
-import { createPacer } from './run.ts';
+import { createEdgeReading } from './edge-reading.ts';
+import type { EdgeReading } from './edge-reading.ts';
+import { EDGE_BLOCK_BYTES } from './edge-halves.ts';
+import type { Helper } from './helper.ts';
+import { scanStringTable } from './known-strings.ts';
+import { createPacer, quiet } from './run.ts';
 import type { Pacer, RunOptions } from './run.ts';
 import { readEdges, readLocations, readNodes, readStrings } from './sections.ts';
 import { openSource } from './source.ts';
@@ -12,15 +17,21 @@ import type { ByteSource } from './source.ts';
 
 /**
  * Reads a whole file. Throws HeapFormatError. Sections may come in any order; when the header comes after what it
- * describes, the file is read twice.
+ * describes, the file is read twice. With a helper the edges are read by two threads.
  */
-export async function readHeapFile(path: string, run: RunOptions | undefined): Promise<RawHeap> {
-  const sections: Sections = { header: null, nodes: null, edges: null, locations: null, strings: null };
-  const first = await readPass(path, sections, run);
+export async function readHeapFile(
+  path: string,
+  run: RunOptions | undefined,
+  helper: Helper | null = null,
+  edgeBlockBytes: number = EDGE_BLOCK_BYTES,
+): Promise<RawHeap> {
+  const sections: Sections = { header: null, nodes: null, edges: null, locations: null, strings: null, known: null };
+  const halves = helper ? createEdgeReading(path, helper, edgeBlockBytes) : null;
+  const first = await readPass(path, sections, run, halves);
   if (!sections.header) {
     throw heapFormatError('not-a-snapshot', 'The file is JSON, but has no "snapshot" section');
   }
-  if (first.skipped) await readPass(path, sections, run);
+  if (first.skipped) await readPass(path, sections, run, null);
   return assemble(sections, first.fileBytes, first.textBytes, run);
 }
 
@@ -31,12 +42,25 @@ interface Pass {
   readonly skipped: boolean;
 }
 
-async function readPass(path: string, sections: Sections, run: RunOptions | undefined): Promise<Pass> {
+async function readPass(
+  path: string,
+  sections: Sections,
+  run: RunOptions | undefined,
+  halves: EdgeReading | null,
+): Promise<Pass> {
   run?.signal?.throwIfAborted();
   const source = await openSource(path);
   try {
     const pacer = createPacer(run, 'reading', source.fileBytes);
-    const skipped = await readSections(source, sections, pacer);
+    let skipped = await readSections(source, sections, pacer, halves);
+    if (sections.strings && sections.header && !sections.known) {
+      sections.known = await scanStringTable(sections.strings, sections.header.nodeKinds, quiet(run));
+    }
+    if (halves?.active) {
+      sections.edges = await halves.finish(source.plainFile!, pacer, run);
+      // Not as plain as it looked: once more, by the scanner that can say what is wrong.
+      if (!sections.edges) skipped = true;
+    }
     pacer.finish();
     return { fileBytes: source.fileBytes, textBytes: source.base + source.end, skipped };
   } finally {
@@ -44,7 +68,12 @@ async function readPass(path: string, sections: Sections, run: RunOptions | unde
   }
 }
 
-async function readSections(source: ByteSource, sections: Sections, pacer: Pacer): Promise<boolean> {
+async function readSections(
+  source: ByteSource,
+  sections: Sections,
+  pacer: Pacer,
+  halves: EdgeReading | null,
+): Promise<boolean> {
   await openText(source);
   const seen = new Set<string>();
   let skipped = false;
@@ -61,7 +90,7 @@ async function readSections(source: ByteSource, sections: Sections, pacer: Pacer
       throw heapFormatError('corrupt', `The section "${key}" comes twice`, source.base + source.pos);
     }
     seen.add(key);
-    if (!(await readSection(key, source, sections, pacer))) skipped = true;
+    if (!(await readSection(key, source, sections, pacer, halves))) skipped = true;
   }
   if ((await peek(source)) !== -1) {
     throw heapFormatError('corrupt', 'Something follows the end of the snapshot', source.base + source.pos);
@@ -86,7 +115,13 @@ async function openText(source: ByteSource): Promise<void> {
 }
 
 /** Reads or passes over one section; false when it must be read again because the header is still to come. */
-async function readSection(key: string, source: ByteSource, sections: Sections, pacer: Pacer): Promise<boolean> {
+async function readSection(
+  key: string,
+  source: ByteSource,
+  sections: Sections,
+  pacer: Pacer,
+  halves: EdgeReading | null,
+): Promise<boolean> {
   const header = sections.header;
   const passOver = (): Promise<void> =>
     skipValue(source, `"${key}"`, () => (pacer.due() ? pacer.pause(source.consumed()) : undefined));
@@ -103,10 +138,14 @@ async function readSection(key: string, source: ByteSource, sections: Sections, 
       else sections.strings = await readStrings(source, sections.nodes?.count ?? 0, pacer);
       return true;
     case 'nodes':
-      if (header && !sections.nodes) sections.nodes = await readNodes(source, header, pacer);
+      if (header && !sections.nodes) {
+        await halves?.begin(source, header);
+        sections.nodes = await readNodes(source, header, pacer);
+      }
       else await passOver();
       return header !== null;
     case 'edges':
+      if (header && !sections.edges && (await halves?.passOver(source, pacer))) return true;
       if (header && !sections.edges) sections.edges = await readEdges(source, header, pacer);
       else await passOver();
       return header !== null;

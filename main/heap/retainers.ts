@@ -11,7 +11,7 @@ import type { RunOptions } from './run.ts';
  * each node, as markEssentialEdges counts them) becomes `firstRetainer`.
  */
 export async function buildRetainers(
-  heap: Heap,
+  heap: Pick<Heap, 'nodeCount' | 'edgeCount' | 'firstEdge' | 'edgeKind' | 'edgeTo'>,
   incoming: Uint32Array,
   run?: RunOptions,
 ): Promise<{ firstRetainer: Uint32Array; retainer: Uint32Array }> {

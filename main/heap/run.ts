@@ -81,3 +81,24 @@ export async function untilDone(
   }
   pacer.finish();
 }
+
+/** The same signal, but nothing is reported: for small work within a phase. */
+export function quiet(run: RunOptions | undefined): RunOptions | undefined {
+  return run?.signal ? { signal: run.signal } : undefined;
+}
+
+/** Waits for something that does not know the signal. */
+export async function abortable<T>(task: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  signal?.throwIfAborted();
+  if (!signal) return task;
+  let onAbort: () => void = () => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([task, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

@@ -1,5 +1,5 @@
 import { MAX_NODES } from './analysis.ts';
-import { MAX_RECORD_BYTES, takeEdges } from './edge-records.ts';
+import { edgeLane, MAX_RECORD_BYTES, takeEdges } from './edge-records.ts';
 import { bytes, columnWriter, reserve, uint32, widen } from './columns.ts';
 import type { ColumnWriter } from './columns.ts';
 import { heapFormatError } from './errors.ts';
@@ -39,6 +39,9 @@ export interface EdgeColumns {
   kind: Uint8Array;
   name: Uint32Array;
   to: Uint32Array;
+  /** Largest name that is a string, and largest target, where reading noted them. */
+  maxName?: number;
+  maxTo?: number;
 }
 
 /** Drives the tokeniser over a section; `flush` gets whole records. */
@@ -178,9 +181,10 @@ export async function readEdges(source: ByteSource, header: HeapHeader, pacer: P
   const nameAt = fields.indexOf('name_or_index');
   const toAt = fields.indexOf('to_node');
   const plain = width === 3 && kindAt === 0 && nameAt === 1 && toAt === 2 && header.edgeKinds.length <= 10;
+  const lane = edgeLane(header.edgeKinds, nodeWidth);
   const fastLane = (): void => {
     const limit = wholeTokens(source.bytes, source.pos, source.end);
-    source.pos = takeEdges(columns, source.bytes, source.pos, limit, header.edgeKinds.length, nodeWidth);
+    source.pos = takeEdges(columns, lane, source.bytes, source.pos, limit);
   };
   await readIntegers(source, 'edges', width, pacer, (scan, records, offset) => {
     const block = scan.block;

@@ -27,8 +27,20 @@ export interface ByteSource {
   readonly compression: 'none' | 'gzip' | 'zstd';
   /** Reads on; false at the end of the file. */
   refill(): Promise<boolean>;
+  /**
+   * Passes over everything before the next such byte, faster than by looking at it; stops in front of it. False at the
+   * end of the file. `beforeRead` is called between reads, for cancel and progress.
+   */
+  skipTo(byte: number, beforeRead: () => Promise<void> | undefined): Promise<boolean>;
+  /** Goes on at another offset of a plain file. */
+  seek(offset: number): Promise<void>;
+  /** The open file, where its bytes are the text. */
+  readonly plainFile: number | null;
   close(): Promise<void>;
 }
+
+/** Bytes read at once where they are only passed over. */
+const SKIP_BYTES = 4 << 20;
 
 type Fill = (target: Uint8Array, at: number) => Promise<number>;
 
@@ -122,6 +134,46 @@ function sourceOf(
       current = 1 - current;
       pending = load(buffers[current]!);
       return true;
+    },
+    plainFile: compression === 'none' ? file.fd : null,
+    async skipTo(byte, beforeRead) {
+      const found = source.bytes.subarray(source.pos, source.end).indexOf(byte);
+      if (found >= 0) {
+        source.pos += found;
+        return true;
+      }
+      source.pos = source.end;
+      if (compression !== 'none') {
+        while (await source.refill()) {
+          const at = source.bytes.subarray(source.pos, source.end).indexOf(byte);
+          source.pos = at < 0 ? source.end : source.pos + at;
+          if (at >= 0) return true;
+          await beforeRead();
+        }
+        return false;
+      }
+      await pending;
+      let offset = source.base + source.end;
+      const window = Buffer.allocUnsafeSlow(SKIP_BYTES); // a buffer's indexOf is the processor's fastest
+      for (;;) {
+        const { bytesRead } = await file.read(window, 0, window.length, offset);
+        if (bytesRead === 0) break;
+        const at = window.subarray(0, bytesRead).indexOf(byte);
+        offset += at < 0 ? bytesRead : at;
+        position = offset;
+        if (at >= 0) break;
+        await beforeRead();
+      }
+      await source.seek(offset);
+      return (await source.refill()) && source.bytes[source.pos] === byte;
+    },
+    async seek(offset) {
+      await pending;
+      position = offset;
+      source.base = offset - HEAD_BYTES;
+      source.pos = HEAD_BYTES;
+      source.end = HEAD_BYTES;
+      pending = load(buffers[current]!);
     },
     async close() {
       await pending?.catch(() => undefined);
