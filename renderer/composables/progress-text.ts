@@ -4,7 +4,7 @@ import { formatCount } from '#shared/format/counts.ts';
 import type { HeapPhase } from '#shared/model/heap.ts';
 import type { TaskProgress } from '../stores/tasks.ts';
 
-const HEAP_PHASES: Record<HeapPhase, { label: string; unit: 'bytes' | 'nodes' | 'edges' }> = {
+const HEAP_PHASES: Record<HeapPhase, { label: string; unit: 'bytes' | 'nodes' | 'edges' | 'rows' }> = {
   reading: { label: 'Reading', unit: 'bytes' },
   classes: { label: 'Grouping by class', unit: 'nodes' },
   retainers: { label: 'Linking retainers', unit: 'edges' },
@@ -13,6 +13,7 @@ const HEAP_PHASES: Record<HeapPhase, { label: string; unit: 'bytes' | 'nodes' | 
   distances: { label: 'Measuring distances', unit: 'nodes' },
   aggregates: { label: 'Computing retained sizes', unit: 'nodes' },
   comparing: { label: 'Comparing', unit: 'nodes' },
+  tables: { label: 'Filling tables', unit: 'rows' },
 };
 
 export function progressText(progress: TaskProgress | null): string {

@@ -5,6 +5,7 @@
  */
 import * as v from 'valibot';
 import type { HeapProgress, HolderGroup, NodeRef, Page } from '../model/heap.ts';
+import { MAX_QUERY_CHARS, type QueryAnswer, type QueryRow } from '../model/heap-query.ts';
 import {
   MAX_SELECTED,
   MAX_TREEMAP_CELLS,
@@ -28,7 +29,7 @@ import {
   type TrioSummary,
 } from '../model/heap-explore.ts';
 import { defineService, method } from '../rpc/define-service.ts';
-import { count, rowQuery } from './common.ts';
+import { count, MAX_PAGE_ROWS, rowQuery, rowWindow } from './common.ts';
 
 const snapshotId = v.pipe(v.string(), v.minLength(1), v.maxLength(64));
 const text = v.pipe(v.string(), v.maxLength(1_000));
@@ -146,6 +147,27 @@ export const exploreContract = defineService('explore', {
     statistics: method<HeapStatistics, HeapProgress>()(v.object({ snapshotId })),
     /** With an earlier snapshot of the same process detectors of growth run as well. */
     findings: method<FindingsReport, HeapProgress>()(v.object({ snapshotId, baseId: v.nullable(snapshotId) })),
+
+    // Questions in SQL.
+    /** Runs one SELECT over the tables of docs/query.md; `baseId`: with the tables of an earlier snapshot as `base`. */
+    query: method<QueryAnswer, HeapProgress>()(
+      v.object({ snapshotId, baseId: v.nullable(snapshotId), sql: v.pipe(v.string(), v.maxLength(MAX_QUERY_CHARS)) }),
+    ),
+    /** Rows of an answer; `not-found` when later answers took its place. Sorted by column `c0`, `c1`, …; else as answered. */
+    queryRows: method<Page<QueryRow>>()(
+      v.object({
+        snapshotId,
+        answerId: count,
+        query: v.pipe(
+          v.object({
+            ...rowWindow,
+            sort: v.optional(v.object({ by: v.pipe(v.string(), v.regex(/^c\d{1,3}$/)), order: v.picklist(['ascending', 'descending']) })),
+            filter: v.optional(v.pipe(v.string(), v.maxLength(1_000))),
+          }),
+          v.check((q) => q.end >= q.start && q.end - q.start <= MAX_PAGE_ROWS, `a page has at most ${MAX_PAGE_ROWS} rows`),
+        ),
+      }),
+    ),
 
     // Object page.
     /** Paths that avoid some retainers, and the distance that is left. Without `ignore` as `heap.paths`. */

@@ -57,7 +57,8 @@ export type HeapPhase =
   | 'dominators' // nodes
   | 'distances' // nodes
   | 'aggregates' // nodes
-  | 'comparing'; // nodes
+  | 'comparing' // nodes
+  | 'tables'; // rows of the tables of a query
 
 /** What went wrong with a snapshot file; each code has one meaning and one piece of advice. */
 export type HeapErrorCode =

@@ -25,6 +25,7 @@ import { createExploreService } from './explore-service.ts';
 import { fitPage, shorten } from './fit-page.ts';
 import { defaultHeapBudgetBytes } from './heap-memory.ts';
 import { createHeapStore } from './heap-store.ts';
+import { createQueryService } from './query-service.ts';
 
 export interface AnalysisService {
   analysis: ServiceHandlers<typeof analysisContract>;
@@ -45,8 +46,9 @@ interface Context {
 }
 
 export function createAnalysisService({ heapBudgetBytes = defaultHeapBudgetBytes() }: AnalysisServiceOptions = {}): AnalysisService {
-  const heaps = createHeapStore({ budgetBytes: heapBudgetBytes, onDropped: (id) => comparisons.forget(id), indexDir: () => indexDir });
+  const heaps = createHeapStore({ budgetBytes: heapBudgetBytes, onDropped: forget, indexDir: () => indexDir });
   const comparisons = createComparisonStore(heaps);
+  const queries = createQueryService(heaps, comparisons);
   const totalsOf = new WeakMap<Comparison, Promise<{ totals: Amounts; classes: number }>>();
   let exportsDir: string | null = null;
   let indexDir: string | null = null;
@@ -83,13 +85,18 @@ export function createAnalysisService({ heapBudgetBytes = defaultHeapBudgetBytes
     return { base, compared, classes, totals: amounts, identityNote: warning ? `${warning} ${note}` : note };
   }
 
+  function forget(snapshotId: string): void {
+    comparisons.forget(snapshotId);
+    queries.forget(snapshotId);
+  }
+
   async function exportFolder(): Promise<string> {
     exportsDir ??= await mkdtemp(join(tmpdir(), 'heaphouse-export-'));
     return exportsDir;
   }
 
   return {
-    explore: createExploreService(heaps, comparisons),
+    explore: createExploreService(heaps, comparisons, queries),
     analysis: {
       methods: {
         configure(params) {

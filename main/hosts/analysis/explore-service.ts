@@ -26,12 +26,17 @@ import type { ComparisonStore } from './comparison-store.ts';
 import { fitPage, MAX_PAGE_BYTES, shorten } from './fit-page.ts';
 import type { HeapStore } from './heap-store.ts';
 import { createKeptByOwner } from './kept-by-owner.ts';
+import type { QueryService } from './query-service.ts';
 import { createSetResolver, type Selection } from './set-resolver.ts';
 
 /** Tables kept per heap for paging. */
 const MAX_TABLES = 6;
 
-export function createExploreService(heaps: HeapStore, comparisons: ComparisonStore): ServiceHandlers<typeof exploreContract> {
+export function createExploreService(
+  heaps: HeapStore,
+  comparisons: ComparisonStore,
+  queries: QueryService,
+): ServiceHandlers<typeof exploreContract> {
   const groups = createKeptByOwner<Heap, GroupTable>(MAX_TABLES);
   const dominated = createKeptByOwner<Heap, DominatedTable>(MAX_TABLES);
   const findings = createKeptByOwner<Heap, Findings>(2);
@@ -101,6 +106,9 @@ export function createExploreService(heaps: HeapStore, comparisons: ComparisonSt
         const { report } = await problems(snapshotId, baseId, loud(context));
         return JSON.stringify(report).length > MAX_PAGE_BYTES / 2 ? shorten(report, 400) : report;
       },
+
+      query: (question, context) => queries.query(question, loud(context)),
+      queryRows: (answer, context) => fit(queries.rows(answer, { signal: context.signal })),
 
       paths: ({ snapshotId, ordinal, limit, ignore }, context) =>
         analysed(snapshotId, context, (heap, run) => pathsIgnoring(heap, ordinal, ignore, { limit, ...run })),
