@@ -81,8 +81,10 @@ export interface CompareNav {
 
 export type NavState =
   | { view: 'start' }
+  | { view: 'settings' }
   | { view: 'timeline'; sessionId: string }
   | { view: 'output'; sessionId: string }
+  | { view: 'processes'; sessionId: string }
   | MemoryNav
   | SnapshotNav
   | ObjectNav
@@ -129,7 +131,7 @@ export function compareNav(sessionId: string, more: Partial<CompareNav> = {}): C
 }
 
 export function sessionIdOf(nav: NavState): string | null {
-  return nav.view === 'start' ? null : nav.sessionId;
+  return nav.view === 'start' || nav.view === 'settings' ? null : nav.sessionId;
 }
 
 /** `#/session/abc/snapshot/s1?find=Request&object=123`. */
@@ -137,8 +139,11 @@ export function toHash(nav: NavState): string {
   switch (nav.view) {
     case 'start':
       return '#/start';
+    case 'settings':
+      return '#/settings';
     case 'timeline':
     case 'output':
+    case 'processes':
       return `#/session/${encode(nav.sessionId)}/${nav.view}`;
     case 'gc':
     case 'allocators':
@@ -190,11 +195,13 @@ export function fromHash(hash: string): NavState {
   const [path = '', search = ''] = splitOnce(hash.replace(/^#/, ''), '?');
   const parts = path.split('/').filter(Boolean).map(decode);
   const query = new URLSearchParams(search);
+  if (parts[0] === 'settings') return { view: 'settings' };
   if (parts[0] !== 'session' || !parts[1]) return start;
   const sessionId = parts[1];
   switch (parts[2]) {
     case 'timeline':
     case 'output':
+    case 'processes':
       return { view: parts[2], sessionId };
     case 'snapshot':
       if (!parts[3]) return start;
