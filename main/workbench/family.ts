@@ -55,9 +55,10 @@ export function createFamilyService({ store, attaching, log }: FamilyOptions): F
 
   async function familyOf(session: SessionInfo, state: Watched, processes: readonly ProcessInfo[]): Promise<Family> {
     const root = session.target?.pid ?? null;
-    if (root === null || session.kind !== 'live') return { following: false, members: [] };
+    if (root === null || session.kind !== 'live') return { following: false, target: null, members: [] };
     const members = descendants(root, await readLineage(root), processes, state.known);
-    return { following: state.following, members: members.map((member) => ({ ...member, problem: state.problems.get(member.pid) ?? null })) };
+    const target = processes.find(({ pid }) => pid === root) ?? null;
+    return { following: state.following, target, members: members.map((member) => ({ ...member, problem: state.problems.get(member.pid) ?? null })) };
   }
 
   async function look(sessionId: string): Promise<Family> {

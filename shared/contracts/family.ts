@@ -20,6 +20,8 @@ export interface FamilyMember extends ProcessInfo {
 export interface Family {
   /** New descendants are attached to as they appear. */
   following: boolean;
+  /** The target's own process; null when it has ended. */
+  target: ProcessInfo | null;
   /** In the order of the tree: each after its parent. Ended processes are left out. */
   members: FamilyMember[];
 }

@@ -40,12 +40,19 @@ function pythonTitle(args: readonly string[]): string | null {
   for (let i = 0; i < args.length; i++) {
     const arg = args[i] ?? '';
     if (arg === '-m') return args[i + 1] === undefined ? null : `-m ${args[i + 1]}`;
-    if (arg === '-c') return `-c ${shorten(args[i + 1] ?? '')}`;
+    if (arg === '-c') return multiprocessingTitle(args[i + 1] ?? '') ?? `-c ${shorten(args[i + 1] ?? '')}`;
     if (arg === '-') return null;
     if (PYTHON_VALUE_OPTIONS.has(arg)) i++;
     else if (!arg.startsWith('-')) return basename(arg);
   }
   return null;
+}
+
+/** What multiprocessing starts runs from the command line, each with other numbers in it. */
+function multiprocessingTitle(source: string): string | null {
+  const part = /^from multiprocessing\.(spawn|forkserver|resource_tracker|semaphore_tracker) import/.exec(source)?.[1];
+  if (part === undefined) return null;
+  return `multiprocessing ${part === 'spawn' ? 'worker' : part.replace('_', ' ')}`;
 }
 
 function nodeTitle(args: readonly string[]): string | null {

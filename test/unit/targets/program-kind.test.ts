@@ -16,6 +16,9 @@ describe('titleOf', () => {
   it.each([
     ['python', ['python3', '-u', '/srv/app.py', '--port', '1'], 'app.py'],
     ['python', ['python3', '-X', 'dev', '-m', 'gunicorn', 'a:b'], '-m gunicorn'],
+    ['python', ['python3', '-c', 'from multiprocessing.spawn import spawn_main; spawn_main(tracker_fd=5, pipe_handle=7)', '--multiprocessing-fork'], 'multiprocessing worker'],
+    ['python', ['python3', '-c', 'from multiprocessing.resource_tracker import main;main(4)'], 'multiprocessing resource tracker'],
+    ['python', ['python3', '-c', 'from multiprocessing.forkserver import main; main(9, 10)'], 'multiprocessing forkserver'],
     ['python', ['python3', '-c', 'import time;\n time.sleep(1)'], '-c import time; time.sleep(1)'],
     ['python', ['/usr/bin/python3'], 'python3'],
     ['node', ['node', '--require', 'x', '--max-old-space-size=100', '/srv/server.js'], 'server.js'],
