@@ -412,4 +412,6 @@ export interface TrimResult {
   rssAfterBytes: number | null;
   /** What the allocator itself says it gave back; null where it does not. */
   releasedBytes: number | null;
+  /** What the action cannot reach. */
+  note: string | null;
 }

@@ -238,7 +238,7 @@ export function fakeMemoryHandlers(memory: FakeMemory, enter: (name: string, par
       }),
       gcSummary: answer('gcSummary', () => fakeGcSummary(memory.collections)),
       collectNow: answer('collectNow', () => ({ at: T0, pauseMs: 1.5, collected: 402, uncollectable: 1, trackedBefore: 9_000, trackedAfter: 8_600, heapBeforeBytes: 2 * MIB, heapAfterBytes: MIB, rssBeforeBytes: null, rssAfterBytes: null })),
-      trimMalloc: answer('trimMalloc', () => ({ at: T0, action: 'malloc_trim', elapsedMs: 0.2, rssBeforeBytes: 43 * MIB, rssAfterBytes: 40 * MIB, releasedBytes: null })),
+      trimMalloc: answer('trimMalloc', () => ({ at: T0, action: 'malloc_trim', elapsedMs: 0.2, rssBeforeBytes: 43 * MIB, rssAfterBytes: 40 * MIB, releasedBytes: null , note: null})),
     },
     events: { recorded: () => () => undefined },
   };

@@ -1,6 +1,6 @@
 /** Figures of the C library's allocator and of those that replace it, with their meaning. Pure. */
 import type { AllocatorFigure, AllocatorReport } from '#shared/model/memory.ts';
-import { asRecord, countField } from '../../cdp/read-field.ts';
+import { asRecord, countField, stringField } from '../../cdp/read-field.ts';
 
 export interface Mallinfo {
   /** Bytes obtained with brk or as arenas of threads. */
@@ -68,7 +68,7 @@ const JEMALLOC: Record<string, [string, string, 'bytes' | 'count']> = {
   'arenas.narenas': ['Arenas', 'Arenas that threads are spread over.', 'count'],
 };
 const MIMALLOC: Record<string, [string, string, 'bytes' | 'count']> = {
-  residentBytes: ['Resident', 'Resident memory of the process as mimalloc reads it.', 'bytes'],
+  residentBytes: ['Resident', 'Resident memory of the process as mimalloc takes it; on Linux it takes what it has committed.', 'bytes'],
   peakResidentBytes: ['Resident, peak', 'The most it ever was.', 'bytes'],
   committedBytes: ['Committed', 'Memory mimalloc has asked the system to provide.', 'bytes'],
   peakCommittedBytes: ['Committed, peak', 'The most it ever was.', 'bytes'],
@@ -79,6 +79,9 @@ const TCMALLOC: Record<string, [string, string, 'bytes' | 'count']> = {
   'generic.heap_size': ['From the system', 'All that tcmalloc obtained.', 'bytes'],
   'tcmalloc.pageheap_free_bytes': ['Free pages', 'Free and still in memory.', 'bytes'],
   'tcmalloc.pageheap_unmapped_bytes': ['Returned', 'Free and given back to the system.', 'bytes'],
+  'generic.total_physical_bytes': ['In memory', 'What it obtained and has not given back, its own tables included.', 'bytes'],
+  'tcmalloc.central_cache_free_bytes': ['Central cache', 'Free blocks by size class, for all threads.', 'bytes'],
+  'tcmalloc.transfer_cache_free_bytes': ['Transfer cache', 'Free blocks on their way between threads.', 'bytes'],
   'tcmalloc.current_total_thread_cache_bytes': ['Thread caches', 'Free blocks that threads keep for themselves.', 'bytes'],
 };
 
@@ -94,10 +97,13 @@ export function otherAllocators(statistics: unknown): AllocatorReport['other'] {
     found.push({
       kind,
       name: kind,
-      figures: Object.entries(words).flatMap(([id, [label, explanation, unit]]) => {
-        const value = countField(figures, id);
-        return value === null ? [] : { id, label, value, unit, explanation };
-      }),
+      figures: [
+        ...Object.entries(words).flatMap(([id, [label, explanation, unit]]) => {
+          const value = countField(figures, id);
+          return value === null ? [] : { id, label, value, unit, explanation };
+        }),
+        ...parseMimallocStatistics(stringField(answer, 'statistics', 20_000) ?? ''),
+      ],
       bins: (Array.isArray(bins) ? (bins as unknown[]) : []).slice(0, 256).flatMap((bin) => {
         if (!Array.isArray(bin) || bin.length !== 4 || !bin.every((n) => typeof n === 'number')) return [];
         const [blockBytes, used, slabs, slabBytes] = bin as number[];
@@ -106,6 +112,34 @@ export function otherAllocators(statistics: unknown): AllocatorReport['other'] {
     });
   }
   return found;
+}
+
+const MIMALLOC_LINES: Record<string, [id: string, label: string, explanation: string, unit: 'bytes' | 'count']> = {
+  reserved: ['reserved', 'Reserved', 'Address space obtained; not all of it has memory behind it.', 'bytes'],
+  reset: ['reset', 'Reset', 'Given back and kept reserved, to be used again.', 'bytes'],
+  purged: ['purged', 'Purged', 'Given back to the system.', 'bytes'],
+  segments: ['segments', 'Segments', 'Large pieces that its pages are cut from.', 'count'],
+  threads: ['threads', 'Threads', 'With a heap of their own.', 'count'],
+};
+const UNITS: Record<string, number> = { '': 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3, TiB: 1024 ** 4 };
+
+/**
+ * The text of mi_stats_print_out: lines `name: peak total freed current`. Of those only what mimalloc keeps count of when
+ * it is built for use; the rest is zero or below.
+ */
+export function parseMimallocStatistics(text: string): AllocatorFigure[] {
+  const figures: AllocatorFigure[] = [];
+  for (const line of text.split('\n').slice(0, 200)) {
+    const match = /^\s*(\w+):\s+(.*)$/.exec(line);
+    const words = match?.[1] === undefined || !Object.hasOwn(MIMALLOC_LINES, match[1]) ? null : MIMALLOC_LINES[match[1]];
+    if (!match || !words) continue;
+    const [peak, , , current] = [...match[2].matchAll(/(-?[\d.]+)(?: ([KMGT]iB))?(?=\s|$)/g)].map(([, number = '', unit = '']) => Number(number) * (UNITS[unit] ?? 1));
+    const [id, label, explanation, unit] = words;
+    if (current === undefined || peak === undefined || peak <= 0 || current < 0) continue;
+    figures.push({ id, label, value: Math.round(current), unit, explanation });
+    figures.push({ id: `${id}Peak`, label: `${label}, peak`, value: Math.round(peak), unit, explanation: 'The most it ever was.' });
+  }
+  return figures;
 }
 
 /** The text of `sys._debugmallocstats()` when the interpreter uses mimalloc (3.13+): lines `Name: figure`. */

@@ -17,7 +17,7 @@ import { readLimits } from './limits.ts';
 import { glibcFigures, otherAllocators, parseMallocInfo, parsePythonMimalloc, readMallinfo } from './malloc-figures.ts';
 import { createPools, type Pools } from './pools.ts';
 import { parsePymallocText } from './pymalloc-totals.ts';
-import { explainRss, nativeFromGlibc, type NativeFigures } from './rss.ts';
+import { explainRss, nativeFromGlibc, nativeFromOther, type NativeFigures } from './rss.ts';
 import { pageOfMappings, readSegments, type SegmentReading } from './segments.ts';
 import { readV8Report } from './v8-report.ts';
 import { recogniseAllocators } from './which-allocator.ts';
@@ -79,18 +79,11 @@ export function createMemoryService({ target, hasTarget, query, collect }: Memor
     if (kind !== 'python') {
       const v8 = await readV8Report(session).catch(() => null);
       if (!v8) notes.push('A page tells no more of its heap than its size.');
-      return {
-        at: Date.now(),
-        inUse: recogniseAllocators({ targetKind: kind, libraries, environment: {}, cLibrary: null, python: null, answering: [] }),
-        pythonMallocValues: [],
-        pymalloc: null,
-        pymallocReason: null,
-        glibc: null,
-        other: [],
-        v8,
-        notes,
-        canTrim: false,
-      };
+      const inUse = recogniseAllocators({ targetKind: kind, libraries, environment: {}, cLibrary: null, python: null, answering: [] });
+      for (const { kind: each, name } of inUse) {
+        if (each !== 'v8') notes.push(`The figures of ${name} cannot be read: they are told by functions inside of the process, which only our agent in a Python calls. What is mapped and resident is in the segments.`);
+      }
+      return { at: Date.now(), inUse, pythonMallocValues: [], pymalloc: null, pymallocReason: null, glibc: null, other: [], v8, notes, canTrim: false };
     }
     const statistics = await session.send('Python.getAllocatorStatistics');
     const text = stringField(statistics, 'pymalloc', 100_000) ?? '';
@@ -203,6 +196,7 @@ export function createMemoryService({ target, hasTarget, query, collect }: Memor
         rssBeforeBytes,
         rssAfterBytes: rss?.read() ?? null,
         releasedBytes: before !== null && after !== null ? Math.max(0, before - after) : null,
+        note: actions.includes('mi_collect') ? 'mimalloc returns only what threads that have ended left behind; a running thread keeps its own free pages until it allocates again.' : null,
       };
     } finally {
       rss?.close();
@@ -262,21 +256,30 @@ function noteAndNull(error: unknown, notes: string[]): null {
 
 /** What malloc or its replacement says; the C library's own figures mean nothing when it is replaced. */
 function nativeFigures(statistics: unknown): NativeFigures | null {
-  const other = otherAllocators(statistics);
-  const figure = (kind: string, id: string) => other.find((each) => each.kind === kind)?.figures.find((each) => each.id === id)?.value;
-  const allocated = figure('jemalloc', 'stats.allocated') ?? figure('tcmalloc', 'generic.current_allocated_bytes');
-  const resident = figure('jemalloc', 'stats.resident') ?? figure('tcmalloc', 'generic.heap_size');
-  if (allocated !== undefined && resident !== undefined) {
-    return { source: figure('jemalloc', 'stats.allocated') === undefined ? 'MallocExtension' : 'mallctl', heap: { usedBytes: 0, freeBytes: 0 }, mapped: { usedBytes: allocated, freeBytes: Math.max(0, resident - allocated) } };
+  for (const { kind, name, figures } of otherAllocators(statistics)) {
+    const figure = (id: string) => figures.find((each) => each.id === id)?.value ?? null;
+    const total = {
+      jemalloc: figure('stats.resident'),
+      mimalloc: figure('committedBytes'),
+      tcmalloc: figure('generic.total_physical_bytes') ?? minus(figure('generic.heap_size'), figure('tcmalloc.pageheap_unmapped_bytes')),
+    }[kind as string];
+    const used = figure('stats.allocated') ?? figure('generic.current_allocated_bytes');
+    if (total !== null && total !== undefined) return nativeFromOther(name, SOURCES[kind] ?? kind, used, total);
   }
   const mallinfo = readMallinfo(asRecord(statistics)['mallinfo2']);
-  return mallinfo && other.length === 0 ? nativeFromGlibc(mallinfo, parseMallocInfo(stringField(statistics, 'mallocInfo', 300_000) ?? '')) : null;
+  return mallinfo && otherAllocators(statistics).length === 0 ? nativeFromGlibc(mallinfo, parseMallocInfo(stringField(statistics, 'mallocInfo', 300_000) ?? '')) : null;
+}
+
+const SOURCES: Record<string, string> = { jemalloc: 'mallctl', mimalloc: 'mi_process_info', tcmalloc: 'MallocExtension' };
+
+function minus(a: number | null, b: number | null): number | null {
+  return a === null ? null : Math.max(0, a - (b ?? 0));
 }
 
 /** What malloc holds of the system's memory; null where it does not tell. */
 function allocatorBytes(statistics: unknown): number | null {
   const native = nativeFigures(statistics);
-  return native && [native.heap, native.mapped].reduce((sum, { usedBytes, freeBytes }) => sum + usedBytes + freeBytes, 0);
+  return native && [native.heap, native.mapped, native.either].reduce((sum, { usedBytes, freeBytes }) => sum + usedBytes + freeBytes, 0);
 }
 
 function segmentHistory(readings: readonly { at: number; body: unknown }[]): SegmentHistory {

@@ -16,14 +16,32 @@ export interface ArenaResidency {
   isCounted: boolean;
 }
 
+export interface UsedAndFree {
+  usedBytes: number;
+  freeBytes: number;
+}
+
 /** What an allocator of the whole process says: the C library or one in its place. */
 export interface NativeFigures {
+  /** `malloc`, `jemalloc` … */
+  name: string;
   /** `mallinfo2`, `mallctl` */
   source: string;
-  /** In the [heap] segment; only the C library uses it. */
-  heap: { usedBytes: number; freeBytes: number };
-  /** In mappings of its own: large blocks, arenas of threads, everything of other allocators. */
-  mapped: { usedBytes: number; freeBytes: number };
+  /** In the [heap] segment. */
+  heap: UsedAndFree;
+  /** In mappings of its own: large blocks, arenas of threads. */
+  mapped: UsedAndFree;
+  /** In either: allocators other than the C library's take from both. */
+  either: UsedAndFree;
+  /** The allocator does not tell what is in use: `usedBytes` is all that it has. */
+  isWhole: boolean;
+}
+
+/** Of an allocator that took the place of the C library's. */
+export function nativeFromOther(name: string, source: string, usedBytes: number | null, totalBytes: number): NativeFigures {
+  const none = { usedBytes: 0, freeBytes: 0 };
+  const either = { usedBytes: usedBytes ?? totalBytes, freeBytes: usedBytes === null ? 0 : Math.max(0, totalBytes - usedBytes) };
+  return { name, source, heap: none, mapped: none, either, isWhole: usedBytes === null };
 }
 
 export interface RssInput {
@@ -45,6 +63,9 @@ export function nativeFromGlibc(info: Mallinfo, arenas: readonly { systemBytes: 
   const freeOf = ({ freeBytes, fastBytes }: (typeof arenas)[number]) => freeBytes + fastBytes;
   const heap = main ? { usedBytes: main.systemBytes - freeOf(main), freeBytes: freeOf(main) } : { usedBytes: info.usedBytes, freeBytes: info.freeBytes };
   return {
+    name: 'malloc',
+    isWhole: false,
+    either: { usedBytes: 0, freeBytes: 0 },
     source: main ? 'malloc_info and mallinfo2' : 'mallinfo2',
     heap,
     mapped: { usedBytes: info.mmappedBytes + sum((arena) => arena.systemBytes - freeOf(arena)), freeBytes: sum(freeOf) },
@@ -77,12 +98,7 @@ export function explainRss(input: RssInput): { rssBytes: number; parts: RssPart[
     take('js-heap-free', 'allocator-free', 'JavaScript heap, free', { mapped: totalBytes - usedBytes }, 'Runtime.getHeapUsage', 'Committed by V8 and not in use.', true);
   }
   if (input.native) {
-    const { source, heap, mapped } = input.native;
-    const used = { heap: heap.usedBytes, mapped: mapped.usedBytes };
-    // Blocks in use first: free ones are what malloc could return, and so the likelier not to be in memory.
-    if (input.objectsInMalloc) take('malloc-used', 'objects', 'malloc, in use', used, source, 'All objects and their buffers: this interpreter runs without an allocator of its own.', true);
-    else take('malloc-used', 'native', 'malloc, used elsewhere', used, source, 'Blocks above 512 bytes, buffers of extensions (numpy, bytes, lists and dicts of some size) and of the interpreter itself.', true);
-    take('malloc-free', 'allocator-free', 'malloc, free', { heap: heap.freeBytes, mapped: mapped.freeBytes }, source, 'Blocks that were given back to malloc and not to the system.', true);
+    takeNative(input.native, input.objectsInMalloc, left, take);
   } else if (input.v8 || input.jsHeap) {
     take('c-heap', 'native', 'C heap', { heap: left.heap }, 'smaps', 'The [heap] segment: what the runtime, its libraries and native modules obtained from malloc.', true);
   }
@@ -121,6 +137,19 @@ function takeArenas({ totals, residentBytes, usedPoolBytes, isCounted }: ArenaRe
   take('free-blocks', 'allocator-free', 'Free blocks in pools', { mapped: free }, source, 'Free, but in a pool that a live block keeps: only blocks of the same size can use them.', !isCounted);
   take('pool-overhead', 'allocator-free', 'Pool headers and ends', { mapped: headers }, source, 'What pymalloc needs for itself in every pool.', !isCounted);
   take('free-pools', 'allocator-free', 'Free pools', { mapped: residentBytes - usedPoolBytes }, source, 'Empty pools in arenas that other pools keep from being returned to the system.', !isCounted);
+}
+
+function takeNative({ name, source, heap, mapped, either, isWhole }: NativeFigures, holdsObjects: boolean, left: { heap: number; mapped: number }, take: Take): void {
+  // What lies in either goes where there is room once the rest has its place.
+  const places = (of: keyof UsedAndFree) => {
+    const inMappings = Math.min(either[of], Math.max(0, left.mapped - mapped[of]));
+    return { mapped: mapped[of] + inMappings, heap: heap[of] + either[of] - inMappings };
+  };
+  // Blocks in use first: free ones are what malloc could return, and so the likelier not to be in memory.
+  if (isWhole) take('malloc-used', holdsObjects ? 'objects' : 'native', name, places('usedBytes'), source, 'All that it has committed: it does not tell how much of that is in use.', true);
+  else if (holdsObjects) take('malloc-used', 'objects', `${name}, in use`, places('usedBytes'), source, 'All objects and their buffers: this interpreter runs without an allocator of its own.', true);
+  else take('malloc-used', 'native', `${name}, used elsewhere`, places('usedBytes'), source, 'Blocks above 512 bytes, buffers of extensions (numpy, bytes, lists and dicts of some size) and of the interpreter itself.', true);
+  take('malloc-free', 'allocator-free', `${name}, free`, places('freeBytes'), source, 'Blocks that were given back to the allocator and not to the system.', true);
 }
 
 function takeV8(v8: V8Report, left: { heap: number; mapped: number }, take: Take): void {

@@ -54,7 +54,7 @@ describe.skipIf(process.platform !== 'linux')('allocators of a launch (Linux onl
     expect((await launchAllocators(process.execPath, base)).preloadReason).toBeNull();
   });
 
-  describe.each(kinds.map((kind) => ({ kind, why: found(kind) ? '' : ' (skipped: not installed)' })))('preloaded $kind$why', ({ kind }) => {
+  describe.each(kinds.map((kind) => ({ kind, why: found(kind) ? '' : '(skipped: not installed)' })))('preloaded $kind $why', ({ kind }) => {
     it.skipIf(!found(kind) || pythons.length === 0)('serves Python, and what was preloaded already stays', async () => {
       const other = libraries.find((library) => library.kind !== kind)?.path ?? '';
       const target = await launch({ command: pythons.at(-1)?.path ?? '', args: ['-c', SAY], preload: kind, env: { LD_PRELOAD: other } });

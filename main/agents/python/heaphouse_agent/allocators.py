@@ -9,6 +9,14 @@ VARIABLES = ('PYTHONMALLOC', 'PYTHONMALLOCSTATS', 'PYTHONDEVMODE', 'LD_PRELOAD',
              'MALLOC_ARENA_MAX', 'MALLOC_TRIM_THRESHOLD_', 'MALLOC_MMAP_THRESHOLD_',
              'MALLOC_CONF')
 
+# Of gperftools (malloc_extension.h); which exist depends on its version.
+TCMALLOC = ('generic.current_allocated_bytes', 'generic.heap_size', 'generic.total_physical_bytes',
+            'tcmalloc.pageheap_free_bytes', 'tcmalloc.pageheap_unmapped_bytes',
+            'tcmalloc.central_cache_free_bytes', 'tcmalloc.transfer_cache_free_bytes',
+            'tcmalloc.thread_cache_free_bytes', 'tcmalloc.current_total_thread_cache_bytes',
+            'tcmalloc.max_total_thread_cache_bytes')
+MAX_STATISTICS = 16384
+
 # Names of jemalloc's mallctl (its manual): all size_t.
 JEMALLOC = ('stats.allocated', 'stats.active', 'stats.metadata', 'stats.resident', 'stats.mapped',
             'stats.retained', 'arenas.narenas', 'arenas.nbins')
@@ -32,6 +40,15 @@ if cfuncs.available:
         _restype_ = _Int
 
     cfuncs.KINDS['int'] = _IntCall
+
+    class _Text(_ctypes._SimpleCData):
+        _type_ = 'z'
+
+    class _Output(_ctypes.CFuncPtr):
+        """void (*)(const char *, void *), to be called by C."""
+        _flags_ = _ctypes.FUNCFLAG_CDECL
+        _restype_ = None
+        _argtypes_ = (_Text, cfuncs._Pointer)
 
 
 def environment():
@@ -88,7 +105,10 @@ class Reader(object):
         finally:
             meter.release(cfuncs.pointer(address))
 
-    def jemalloc(self):
+    def jemalloc_totals(self):
+        return self.jemalloc(('stats.allocated', 'stats.resident'))
+
+    def jemalloc(self, names=JEMALLOC):
         """{'figures': {name: value}, 'bins': [[size, regions in use, slabs, slab bytes]]}"""
         control = self.find('mallctl', 'int')
         if control is None:
@@ -113,7 +133,7 @@ class Reader(object):
         control(cfuncs.pointer(name.buffer_info()[0]), cfuncs.pointer(place),
                 cfuncs.pointer(place + 8), cfuncs.pointer(one.buffer_info()[0]), _Size(8))
         figures = {}
-        for text in JEMALLOC:
+        for text in names:
             value = read(text, 4 if text.startswith('arenas.') else 8)
             if value is not None:
                 figures[text] = value
@@ -130,6 +150,13 @@ class Reader(object):
         return {'figures': figures, 'bins': bins}
 
     def mimalloc(self):
+        """Figures and statistics of a loaded mimalloc, or None."""
+        found = self.mimalloc_totals()
+        if found is not None:
+            found['statistics'] = self.mimalloc_text()
+        return found
+
+    def mimalloc_totals(self):
         """mi_process_info of a loaded mimalloc (not of the copy inside CPython), or None."""
         process = self.find('mi_process_info', 'void')
         if process is None:
@@ -140,6 +167,20 @@ class Reader(object):
                  'committedBytes', 'peakCommittedBytes', 'pageFaults')
         return {'figures': dict(zip(names, block.data))}
 
+    def mimalloc_text(self):
+        """What mi_stats_print_out writes, or ''."""
+        write = self.find('mi_stats_print_out', 'void')
+        if write is None:
+            return ''
+        parts = []
+        try:
+            # Not a method or closure of ours that outlives the call.
+            output = _Output(lambda text, _: parts.append(text))
+        except (MemoryError, OSError):
+            return ''  # no memory that is both writable and executable here
+        write(output, cfuncs.pointer(0))
+        return b''.join(part for part in parts if part)[:MAX_STATISTICS].decode('ascii', 'replace')
+
     def tcmalloc(self):
         """Figures of gperftools by name, or None."""
         control = self.find('MallocExtension_GetNumericProperty', 'int')
@@ -147,15 +188,27 @@ class Reader(object):
             return None
         figures = {}
         slot = array('L', [0])
-        for text in ('generic.current_allocated_bytes', 'generic.heap_size',
-                     'tcmalloc.pageheap_free_bytes', 'tcmalloc.pageheap_unmapped_bytes',
-                     'tcmalloc.current_total_thread_cache_bytes'):
+        for text in TCMALLOC:
             name = array('B', text.encode('ascii') + b'\0')
             found = control(cfuncs.pointer(name.buffer_info()[0]),
                             cfuncs.pointer(slot.buffer_info()[0]))
             if getattr(found, 'value', found):
                 figures[text] = slot[0]
         return {'figures': figures}
+
+    def replacement(self):
+        # type: () -> object
+        """(bytes in use, bytes obtained) of an allocator that took the place of the C library's;
+        the first is None where it does not tell. None when there is none."""
+        for read, used, total in ((self.jemalloc_totals, 'stats.allocated', 'stats.resident'),
+                                  (self.tcmalloc, 'generic.current_allocated_bytes',
+                                   'generic.heap_size'),
+                                  (self.mimalloc_totals, None, 'committedBytes')):
+            found = read()
+            if found is not None:
+                figures = found['figures']
+                return figures.get(used), figures.get(total)
+        return None
 
     def read(self):
         # type: () -> dict
