@@ -11,13 +11,14 @@ process.env.NODE_ENV = 'production';
 
 const only = process.argv.slice(2);
 const wants = (name) => only.length === 0 || only.includes(name);
-const external = ['electron', 'bufferutil', 'utf-8-validate', /^node:/];
+// DuckDB's binding is a native library: it stays in node_modules, and electron-builder takes it along.
+const external = ['electron', 'bufferutil', 'utf-8-validate', '@duckdb/node-bindings', /^node:/];
 const common = { root, configFile: false, logLevel: 'warn', envDir: false, publicDir: false };
 
 if (wants('main')) {
   await build({
     ...common,
-    ssr: { noExternal: true, external: ['electron', 'bufferutil', 'utf-8-validate'] },
+    ssr: { noExternal: true, external: ['electron', 'bufferutil', 'utf-8-validate', '@duckdb/node-bindings'] },
     build: {
       ssr: true,
       target: 'node22',

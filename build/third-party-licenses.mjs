@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /** Packages that shipped code imports. A test compares the list with the imports. */
-export const BUNDLED = ['echarts', 'pinia', 'reka-ui', 'tar', 'valibot', 'vue', 'ws'];
+export const BUNDLED = ['@duckdb/node-api', '@duckdb/node-bindings', 'echarts', 'pinia', 'reka-ui', 'tar', 'valibot', 'vue', 'ws'];
 
 function findPackage(name, from) {
   for (let dir = from; ; dir = dirname(dir)) {

@@ -1,6 +1,6 @@
 /** `--help` of the program and of each command. docs/command-line.md says the same at length. */
 import type { CommandName } from './invocation.ts';
-import { DEFAULT_DURATION_SECONDS, DEFAULT_PATHS, DEFAULT_RETAINERS_TOP, DEFAULT_TOP } from './parse-argv.ts';
+import { DEFAULT_DURATION_SECONDS, DEFAULT_PATHS, DEFAULT_QUERY_LIMIT, DEFAULT_RETAINERS_TOP, DEFAULT_TOP } from './parse-argv.ts';
 
 const MAIN = `Heaphouse shows where a program's memory goes and what holds it.
 
@@ -12,6 +12,7 @@ const MAIN = `Heaphouse shows where a program's memory goes and what holds it.
   heaphouse summary FILE          what is in a snapshot, by class
   heaphouse retainers FILE        what holds the objects of a class
   heaphouse compare BASE COMPARED what grew between two snapshots, with gates for CI
+  heaphouse query FILE SQL        a question in SQL about a snapshot
 
   --pythonmalloc VALUE  start COMMAND with PYTHONMALLOC=VALUE, checked against its Python
   --preload LIB         start COMMAND with jemalloc, mimalloc, tcmalloc or a library of your own before all others
@@ -83,6 +84,18 @@ What is new, dead and survived between two snapshots of one process, by class, a
                     Buffer:+5MiB            more than 5 MiB retained more
                     '*:+20MiB'              all objects together, by their own size
                   A name is a whole class name or its last part.
+`,
+  query: `heaphouse query FILE STATEMENT [--base FILE] [--json | --csv] [--limit N]
+
+Runs one SELECT over the tables nodes, edges, classes, dominators and strings of a snapshot. docs/query.md has their columns.
+
+  heaphouse query app.heapsnapshot 'SELECT class, count(*) AS n FROM nodes GROUP BY class ORDER BY n DESC LIMIT 10'
+
+  --base FILE     an earlier snapshot: its tables are base.nodes, …, and nodes.is_new says what was not in it
+  -f, --file FILE the statement is in a file
+  --format F      table (default), json or csv; --json and --csv are short for it
+  --limit N       rows at most, default ${DEFAULT_QUERY_LIMIT.toLocaleString('en-US')}; what is cut is said on standard error
+  -q, --quiet     no progress
 `,
 };
 

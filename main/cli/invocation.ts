@@ -1,5 +1,5 @@
 /** What a command line asks for. The same for every host: each takes what concerns it and hands the rest on. */
-export const COMMANDS = ['open', 'serve', 'record', 'snapshot', 'summary', 'retainers', 'compare'] as const;
+export const COMMANDS = ['open', 'serve', 'record', 'snapshot', 'summary', 'retainers', 'compare', 'query'] as const;
 export type CommandName = (typeof COMMANDS)[number];
 
 /** How a program is started; both need a command. */
@@ -75,6 +75,19 @@ export interface CompareInvocation {
   quiet: boolean;
 }
 
+export interface QueryInvocation {
+  command: 'query';
+  file: string;
+  /** Earlier snapshot whose tables are `base`; null: none. */
+  base: string | null;
+  /** The statement; null: it is read from `sqlFile`. */
+  sql: string | null;
+  sqlFile: string | null;
+  format: 'table' | 'json' | 'csv';
+  limit: number;
+  quiet: boolean;
+}
+
 export interface HelpInvocation {
   command: 'help';
   topic: CommandName | null;
@@ -91,6 +104,7 @@ export type Invocation =
   | SummaryInvocation
   | RetainersInvocation
   | CompareInvocation
+  | QueryInvocation
   | HelpInvocation
   | VersionInvocation;
 

@@ -51,6 +51,8 @@ async function runInvocation(invocation: Invocation, context: CommandContext): P
       return (await import('./commands/summary.ts')).runSummary(invocation, context);
     case 'retainers':
       return (await import('./commands/retainers.ts')).runRetainers(invocation, context);
+    case 'query':
+      return (await import('./commands/query.ts')).runQuery(invocation, context);
     case 'compare':
       return (await import('./commands/compare.ts')).runCompare(invocation, context);
     case 'snapshot':

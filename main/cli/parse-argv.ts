@@ -17,6 +17,7 @@ const OPTIONS: Record<CommandName, OptionSpec[]> = {
   summary: [value('--top'), value('--format'), flag('--quiet', '-q')],
   retainers: [value('--class'), value('--top'), value('--paths'), value('--format'), flag('--quiet', '-q')],
   compare: [value('--format'), value('--out', '-o'), value('--top'), FAIL_ON, flag('--no-values'), flag('--quiet', '-q')],
+  query: [value('--base'), value('--file', '-f'), value('--format'), flag('--json'), flag('--csv'), value('--limit'), flag('--quiet', '-q')],
 };
 
 export const DEFAULT_DURATION_SECONDS = 15;
@@ -25,6 +26,8 @@ export const DEFAULT_SNAPSHOT_SHARES = [0.2, 0.8] as const;
 export const DEFAULT_TOP = 20;
 export const DEFAULT_RETAINERS_TOP = 10;
 export const DEFAULT_PATHS = 3;
+export const DEFAULT_QUERY_LIMIT = 10_000;
+const MAX_QUERY_LIMIT = 1_000_000;
 const MAX_SECONDS = 7 * 24 * 3600;
 const MAX_SNAPSHOTS = 100;
 const MAX_TOP = 1_000_000;
@@ -93,6 +96,8 @@ function build(command: CommandName, split: SplitArguments): Invocation {
         quiet: split.options.has('quiet'),
       };
     }
+    case 'query':
+      return buildQuery(split);
     case 'compare': {
       const [base, compared] = operands(split, ['BASE', 'COMPARED']);
       const out = one(split, 'out');
@@ -109,6 +114,23 @@ function build(command: CommandName, split: SplitArguments): Invocation {
       };
     }
   }
+}
+
+function buildQuery(split: SplitArguments): Invocation {
+  const sqlFile = one(split, 'file');
+  const [file, sql] = operands(split, sqlFile === null ? ['FILE', 'STATEMENT'] : ['FILE']);
+  const shorts = (['json', 'csv'] as const).filter((name) => split.options.has(name));
+  if (shorts.length + (split.options.has('format') ? 1 : 0) > 1) throw new UsageError('Give only one of --format, --json and --csv.');
+  return {
+    command: 'query',
+    file: file!,
+    base: one(split, 'base'),
+    sql: sqlFile === null ? sql! : null,
+    sqlFile,
+    format: shorts[0] ?? format(split, ['table', 'json', 'csv']),
+    limit: wholeNumber(split, 'limit', 1, MAX_QUERY_LIMIT) ?? DEFAULT_QUERY_LIMIT,
+    quiet: split.options.has('quiet'),
+  };
 }
 
 function buildOpen(command: 'open' | 'serve', split: SplitArguments): Invocation {

@@ -29,13 +29,18 @@ export async function writeComparison(
   return { path, bytes: await writeFileAtomic(path, parts, signal), cuts };
 }
 
-/** A file name that is one on every system: `comparison snapshot-1 to snapshot-2.html`. */
-export function suggestedExportName(baseName: string, comparedName: string, format: ExportFormat): string {
-  const clean = (name: string) =>
+/** The name of a snapshot as a part of a file name that is one on every system. */
+export function cleanFileName(name: string): string {
+  return (
     name
       .replace(/\.heapsnapshot$/i, '')
       .replace(/[^\p{L}\p{N}._ -]+/gu, '-')
       .replace(/^[.\s-]+|[.\s-]+$/g, '')
-      .slice(0, 60) || 'snapshot';
-  return `comparison ${clean(baseName)} to ${clean(comparedName)}.${format}`;
+      .slice(0, 60) || 'snapshot'
+  );
+}
+
+/** A file name that is one on every system: `comparison snapshot-1 to snapshot-2.html`. */
+export function suggestedExportName(baseName: string, comparedName: string, format: ExportFormat): string {
+  return `comparison ${cleanFileName(baseName)} to ${cleanFileName(comparedName)}.${format}`;
 }

@@ -15,7 +15,7 @@ export type SnapshotFocus =
   /** Exactly these objects: a cell of a comparison, a line of the growth tree, a finding. */
   | { kind: 'set'; set: ObjectSet };
 
-export const SNAPSHOT_TABS = ['summary', 'containment', 'dominators', 'statistics', 'strings', 'findings'] as const;
+export const SNAPSHOT_TABS = ['summary', 'containment', 'dominators', 'statistics', 'strings', 'findings', 'query'] as const;
 export type SnapshotTab = (typeof SNAPSHOT_TABS)[number];
 
 export const GROUPINGS: readonly Grouping[] = ['class', 'module', 'package', 'kind'];
@@ -48,6 +48,10 @@ export interface SnapshotNav {
   order: StringOrder;
   /** Earlier snapshot that findings of growth are measured from; null: the first of the session, `none`: without. */
   since: string | null;
+  /** The statement of the query tab; it is shown, never run, because a link says so. */
+  sql: string;
+  /** Snapshot whose tables the query tab has as `base`. */
+  base: string | null;
   /** Heap id of the selected object. */
   object: number | null;
   pane: ObjectPane;
@@ -104,6 +108,8 @@ export function snapshotNav(sessionId: string, snapshotId: string, more: Partial
     zoom: null,
     order: 'longest',
     since: null,
+    sql: '',
+    base: null,
     object: null,
     pane: 'paths',
     ...more,
@@ -128,6 +134,16 @@ export function compareNav(sessionId: string, more: Partial<CompareNav> = {}): C
     pane: 'paths',
     ...more,
   };
+}
+
+/** The part of a comparison's address that is kept with it: how it is looked at. */
+export function comparisonView(nav: CompareNav): string {
+  return splitOnce(toHash(nav), '?')[1];
+}
+
+/** Where a kept comparison leads. What its text does not say, or says wrongly, is as in a new one. */
+export function keptNav(sessionId: string, { baseId, comparedId, view }: { baseId: string; comparedId: string; view: string }): NavState {
+  return fromHash(withQuery(`#/session/${encode(sessionId)}/compare/${encode(baseId)}/${encode(comparedId)}`, new URLSearchParams(view)));
 }
 
 export function sessionIdOf(nav: NavState): string | null {
@@ -161,6 +177,9 @@ export function toHash(nav: NavState): string {
       if (nav.zoom !== null) query.set('zoom', String(nav.zoom));
       if (nav.order !== 'longest') query.set('order', nav.order);
       if (nav.since !== null) query.set('since', nav.since);
+      // Longer statements stay in the page: an address of that length is cut by whoever passes it on.
+      if (nav.sql && nav.sql.length <= MAX_SQL_CHARS) query.set('sql', nav.sql);
+      if (nav.base !== null) query.set('base', nav.base);
       if (nav.focus.kind === 'search') query.set('find', nav.focus.text);
       if (nav.focus.kind === 'object') query.set('root', String(nav.focus.id));
       if (nav.filter) query.set('filter', nav.filter);
@@ -188,6 +207,7 @@ export function toHash(nav: NavState): string {
 }
 
 const MAX_HASH_CHARS = 8_192;
+const MAX_SQL_CHARS = 2_000;
 
 export function fromHash(hash: string): NavState {
   const start: NavState = { view: 'start' };
@@ -218,6 +238,8 @@ export function fromHash(hash: string): NavState {
         zoom: heapId(query.get('zoom')),
         order: query.get('order') === 'duplicates' ? 'duplicates' : 'longest',
         since: query.get('since') || null,
+        sql: query.get('sql')?.slice(0, MAX_SQL_CHARS) ?? '',
+        base: query.get('base') || null,
         filter: query.get('filter') ?? '',
         object: heapId(query.get('object')),
         pane: paneFrom(query),

@@ -1,9 +1,13 @@
-/** Preferences of this page, kept in localStorage. */
+/**
+ * Settings of the workbench (settings.json, the same in every window) and the layout of this page (localStorage). The
+ * theme is kept in both: the page has its colours before the workbench has answered.
+ */
 import { defineStore } from 'pinia';
-import { computed, ref, watch } from 'vue';
-
-export const THEMES = ['system', 'light', 'dark'] as const;
-export type Theme = (typeof THEMES)[number];
+import { computed, ref, shallowRef, watch } from 'vue';
+import type { SettingsState } from '#shared/contracts/settings.ts';
+import { DEFAULT_SETTINGS, THEMES, type Settings, type Theme } from '#shared/model/settings.ts';
+import { useWorkbench } from '../host/workbench.ts';
+import { useNoticesStore } from './notices.ts';
 
 const STORAGE_KEY = 'heaphouse.settings';
 
@@ -12,16 +16,28 @@ interface Saved {
   railWidth: number;
   lowerPaneShare: number;
   sidePanelShare: number;
+  queryEditorShare: number;
 }
 
-const DEFAULTS: Saved = { theme: 'system', railWidth: 236, lowerPaneShare: 0.36, sidePanelShare: 0.32 };
+const DEFAULTS: Saved = { theme: 'system', railWidth: 236, lowerPaneShare: 0.36, sidePanelShare: 0.32, queryEditorShare: 0.34 };
 
 export const useSettingsStore = defineStore('settings', () => {
+  const workbench = useWorkbench();
+  const notices = useNoticesStore();
   const saved = load();
   const theme = ref(saved.theme);
   const railWidth = ref(saved.railWidth);
   const lowerPaneShare = ref(saved.lowerPaneShare);
   const sidePanelShare = ref(saved.sidePanelShare);
+  const queryEditorShare = ref(saved.queryEditorShare);
+  /** Null until the workbench has answered. */
+  const state = shallowRef<SettingsState | null>(null);
+  const values = computed<Settings>(() => state.value?.settings ?? DEFAULT_SETTINGS);
+
+  workbench.settings.on('changed', {}, (next) => {
+    state.value = next;
+    theme.value = next.settings.theme;
+  });
 
   const darkPreference = typeof matchMedia === 'function' ? matchMedia('(prefers-color-scheme: dark)') : null;
   const systemDark = ref(darkPreference?.matches ?? false);
@@ -29,12 +45,13 @@ export const useSettingsStore = defineStore('settings', () => {
   const dark = computed(() => (theme.value === 'system' ? systemDark.value : theme.value === 'dark'));
 
   watch(dark, (isDark) => (document.documentElement.dataset['theme'] = isDark ? 'dark' : 'light'), { immediate: true });
-  watch([theme, railWidth, lowerPaneShare, sidePanelShare], () => {
+  watch([theme, railWidth, lowerPaneShare, sidePanelShare, queryEditorShare], () => {
     const values: Saved = {
       theme: theme.value,
       railWidth: railWidth.value,
       lowerPaneShare: lowerPaneShare.value,
       sidePanelShare: sidePanelShare.value,
+      queryEditorShare: queryEditorShare.value,
     };
     try {
       localStorage.setItem(STORAGE_KEY, JSON.stringify(values));
@@ -43,12 +60,25 @@ export const useSettingsStore = defineStore('settings', () => {
     }
   });
 
+  /** Throws for the form to show the reason beside the field. */
+  async function change(values: Partial<Settings>): Promise<void> {
+    state.value = await workbench.settings.set({ change: values });
+    theme.value = state.value.settings.theme;
+  }
+
+  async function reset(): Promise<void> {
+    state.value = await workbench.settings.reset({});
+    theme.value = state.value.settings.theme;
+  }
+
+  /** Takes effect at once, also where it cannot be saved. */
   function nextTheme(): Theme {
     theme.value = THEMES[(THEMES.indexOf(theme.value) + 1) % THEMES.length] ?? 'system';
+    change({ theme: theme.value }).catch((error: unknown) => notices.failed('The colours were not saved', error));
     return theme.value;
   }
 
-  return { theme, dark, railWidth, lowerPaneShare, sidePanelShare, nextTheme };
+  return { theme, dark, railWidth, lowerPaneShare, sidePanelShare, queryEditorShare, state, values, change, reset, nextTheme, dismissNotice: () => workbench.settings.dismissNotice({}) };
 });
 
 function load(): Saved {
@@ -59,6 +89,7 @@ function load(): Saved {
       railWidth: within(value.railWidth, 160, 480, DEFAULTS.railWidth),
       lowerPaneShare: within(value.lowerPaneShare, 0.1, 0.9, DEFAULTS.lowerPaneShare),
       sidePanelShare: within(value.sidePanelShare, 0.1, 0.8, DEFAULTS.sidePanelShare),
+      queryEditorShare: within(value.queryEditorShare, 0.1, 0.9, DEFAULTS.queryEditorShare),
     };
   } catch {
     return DEFAULTS;

@@ -5,7 +5,7 @@
  */
 import * as v from 'valibot';
 import type { HeapProgress, HolderGroup, NodeRef, Page } from '../model/heap.ts';
-import { MAX_QUERY_CHARS, type QueryAnswer, type QueryRow } from '../model/heap-query.ts';
+import { MAX_QUERY_CHARS, QUERY_EXPORTS, type QueryAnswer, type QueryRow } from '../model/heap-query.ts';
 import {
   MAX_SELECTED,
   MAX_TREEMAP_CELLS,
@@ -29,6 +29,7 @@ import {
   type TrioSummary,
 } from '../model/heap-explore.ts';
 import { defineService, method } from '../rpc/define-service.ts';
+import type { ExportedFile } from './heap.ts';
 import { count, MAX_PAGE_ROWS, rowQuery, rowWindow } from './common.ts';
 
 const snapshotId = v.pipe(v.string(), v.minLength(1), v.maxLength(64));
@@ -168,6 +169,8 @@ export const exploreContract = defineService('explore', {
         ),
       }),
     ),
+    /** Writes an answer into the session's `exports` folder (or a temporary one). */
+    exportQuery: method<ExportedFile>()(v.object({ snapshotId, answerId: count, format: v.picklist(QUERY_EXPORTS) })),
 
     // Object page.
     /** Paths that avoid some retainers, and the distance that is left. Without `ignore` as `heap.paths`. */

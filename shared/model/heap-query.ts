@@ -3,6 +3,8 @@
  * docs/query.md says the same at length; a test compares the two with the real tables.
  */
 
+import type { NodeRef } from './heap.ts';
+
 /** Rows an answer keeps; what comes after them is cut and said. */
 export const MAX_QUERY_ROWS = 10_000;
 /** Longest statement. */
@@ -23,6 +25,9 @@ export interface QueryColumn {
   readonly objects: 'this' | 'base' | null;
 }
 
+export const QUERY_EXPORTS = ['csv', 'json'] as const;
+export type QueryExport = (typeof QUERY_EXPORTS)[number];
+
 /** What is known of an answer before its rows are read page by page. */
 export interface QueryAnswer {
   /** Valid in this analysis host until some later answers took its place. */
@@ -37,20 +42,12 @@ export interface QueryAnswer {
   readonly loadedMs: number;
 }
 
-/** An object that a value names. */
-export interface QueryLink {
-  readonly ordinal: number;
-  readonly id: number;
-  readonly name: string;
-  readonly kind: string;
-}
-
 /** One row with its place in the order of the statement. */
 export interface QueryRow {
   readonly index: number;
   readonly values: readonly QueryValue[];
   /** One entry a column: the object, where the column holds objects and there is one of that number. */
-  readonly links: readonly (QueryLink | null)[];
+  readonly links: readonly (NodeRef | null)[];
 }
 
 export interface QueryTable {

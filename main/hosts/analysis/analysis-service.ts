@@ -96,7 +96,7 @@ export function createAnalysisService({ heapBudgetBytes = defaultHeapBudgetBytes
   }
 
   return {
-    explore: createExploreService(heaps, comparisons, queries),
+    explore: createExploreService(heaps, comparisons, queries, exportFolder),
     analysis: {
       methods: {
         configure(params) {

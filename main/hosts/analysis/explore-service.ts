@@ -1,4 +1,8 @@
 /** Answers the `explore` contract. The heaps and comparisons are those of the analysis service. */
+import { join } from 'node:path';
+import { writeAnswer } from '#main/export/query-answer.ts';
+import { writeFileAtomic } from '#main/export/write-atomic.ts';
+import { cleanFileName } from '#main/export/write-comparison.ts';
 import { dominatorClasses, dominatorClassRows, dominatorRows } from '#main/heap/dominator-tree.ts';
 import { containmentRows } from '#main/heap/containment.ts';
 import { objectExpression } from '#main/heap/expression.ts';
@@ -36,6 +40,7 @@ export function createExploreService(
   heaps: HeapStore,
   comparisons: ComparisonStore,
   queries: QueryService,
+  exportFolder: () => Promise<string>,
 ): ServiceHandlers<typeof exploreContract> {
   const groups = createKeptByOwner<Heap, GroupTable>(MAX_TABLES);
   const dominated = createKeptByOwner<Heap, DominatedTable>(MAX_TABLES);
@@ -109,6 +114,13 @@ export function createExploreService(
 
       query: (question, context) => queries.query(question, loud(context)),
       queryRows: (answer, context) => fit(queries.rows(answer, { signal: context.signal })),
+
+      exportQuery: async ({ snapshotId, answerId, format }, { signal }) => {
+        const { name } = heaps.file(snapshotId);
+        const suggestedName = `query of ${cleanFileName(name)}.${format}`;
+        const path = join(await exportFolder(), suggestedName);
+        return { path, suggestedName, bytes: await writeFileAtomic(path, writeAnswer[format](queries.whole(snapshotId, answerId)), signal), cuts: [] };
+      },
 
       paths: ({ snapshotId, ordinal, limit, ignore }, context) =>
         analysed(snapshotId, context, (heap, run) => pathsIgnoring(heap, ordinal, ignore, { limit, ...run })),

@@ -3,8 +3,8 @@ import { filterIndexes, textFilter } from '#main/heap/filter.ts';
 import type { Heap } from '#main/heap/heap.ts';
 import { nodeRef } from '#main/heap/nodes.ts';
 import type { HeapDatabase, QueriedHeap } from '#main/query/database.ts';
-import type { HeapProgress, Page } from '#shared/model/heap.ts';
-import type { QueryAnswer, QueryColumn, QueryLink, QueryRow, QueryValue } from '#shared/model/heap-query.ts';
+import type { HeapProgress, NodeRef, Page } from '#shared/model/heap.ts';
+import type { QueryAnswer, QueryColumn, QueryRow, QueryValue } from '#shared/model/heap-query.ts';
 import { HeaphouseError } from '#shared/rpc/errors.ts';
 import type { ComparisonStore } from './comparison-store.ts';
 import type { HeapStore } from './heap-store.ts';
@@ -23,6 +23,8 @@ export interface AnswerQuery {
 export interface QueryService {
   query(question: { snapshotId: string; baseId: string | null; sql: string }, run: TaskRun<HeapProgress>): Promise<QueryAnswer>;
   rows(answer: { snapshotId: string; answerId: number; query: AnswerQuery }, run: TaskRun<HeapProgress>): Promise<Page<QueryRow>>;
+  /** An answer whole, in the order of the statement. Throws `not-found` when it is not kept any more. */
+  whole(snapshotId: string, answerId: number): { columns: readonly QueryColumn[]; rows: readonly QueryValue[][] };
   /** The heap was given back: its database would keep it in memory. */
   forget(snapshotId: string): void;
 }
@@ -84,7 +86,14 @@ export function createQueryService(heaps: HeapStore, comparisons: ComparisonStor
     );
   }
 
+  function answerOf(snapshotId: string, answerId: number): Answer {
+    const answer = answers.get(answerId);
+    if (answer?.snapshotId === snapshotId) return answer;
+    throw new HeaphouseError('not-found', 'These results are not kept any more.', { advice: 'Run the statement again.' });
+  }
+
   return {
+    whole: answerOf,
     query: ({ snapshotId, baseId, sql }, run) =>
       withDatabase(snapshotId, baseId === snapshotId ? null : baseId, run, async (database) => {
         const { columns, rows, cut, elapsedMs, loadedMs } = await database.query(sql, {
@@ -100,10 +109,7 @@ export function createQueryService(heaps: HeapStore, comparisons: ComparisonStor
       }),
 
     rows({ snapshotId, answerId, query }, run) {
-      const answer = answers.get(answerId);
-      if (answer?.snapshotId !== snapshotId) {
-        throw new HeaphouseError('not-found', 'These results are not kept any more.', { advice: 'Run the statement again.' });
-      }
+      const answer = answerOf(snapshotId, answerId);
       return heaps.use(snapshotId, 'open', run, (heap) => {
         const page = (base: Heap | null) => answerPage(answer, query, heap, base);
         return answer.baseId !== null && answer.columns.some(({ objects }) => objects === 'base')
@@ -143,10 +149,9 @@ async function answerPage(answer: Answer, query: AnswerQuery, heap: Heap, base: 
   return { rows, start, total: order.length, unfiltered: answer.rows.length };
 }
 
-function linkOf(heap: Heap | null, value: QueryValue): QueryLink | null {
+function linkOf(heap: Heap | null, value: QueryValue): NodeRef | null {
   if (heap === null || typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value >= heap.nodeCount) return null;
-  const { ordinal, id, name, kind } = nodeRef(heap, value, LINK_NAME_CHARS);
-  return { ordinal, id, name, kind };
+  return nodeRef(heap, value, LINK_NAME_CHARS);
 }
 
 async function orderOf(answer: Answer, { sort, filter }: AnswerQuery): Promise<readonly number[]> {
