@@ -16,8 +16,8 @@ PARTS = ('compat', 'codec', 'static', 'rendezvous', 'httpio', 'websocket', 'wake
          'sink', 'containers', 'instances', 'internals', 'roots', 'walk', 'residue', 'writer',
          'probes', 'native', 'forking', 'snapshot', 'fields', 'remote', 'faults',
          'sampling', 'profiles', 'cpusampling', 'domainprofiler',
-         'domainruntime', 'domainheap', 'domainmemory', 'domainpython', 'dispatch', 'peer',
-         'server', 'lifecycle')
+         'referrers', 'linetrace', 'garbage', 'domainruntime', 'domainheap', 'domainmemory',
+         'domainrefs', 'domainpython', 'dispatch', 'peer', 'server', 'lifecycle')
 
 
 def start(rendezvous=None, port=0, origin='program', wait=False):
