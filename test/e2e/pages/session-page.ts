@@ -12,7 +12,7 @@ export interface SessionPage {
   waitForOutput(text: string | RegExp): Promise<void>;
   /** Takes a snapshot and waits until it is complete. Returns its address part, `snapshot/ID`. */
   takeSnapshot(): Promise<void>;
-  show(view: 'timeline' | 'output' | 'compare'): Promise<void>;
+  show(view: 'timeline' | 'output' | 'compare' | 'processes'): Promise<void>;
   /** Opens the snapshot of this place in the session, counted from 0. */
   showSnapshot(index: number): Promise<void>;
   detach(): Promise<void>;
@@ -26,7 +26,7 @@ export interface SessionPage {
 export function sessionPage(driver: AppDriver): SessionPage {
   const snapshotTabs = `${testId('session-view')} [data-testid^="view-snapshot/"]`;
 
-  async function show(view: 'timeline' | 'output' | 'compare'): Promise<void> {
+  async function show(view: 'timeline' | 'output' | 'compare' | 'processes'): Promise<void> {
     await driver.click(testId(`view-${view}`));
     await driver.waitFor(testId(`${view}-view`));
   }
