@@ -98,8 +98,11 @@ export function createFamilyService({ store, attaching, log }: FamilyOptions): F
 
   /** One at a time: each attach stops its process for a moment, and a server should not lose all workers at once. */
   async function followNext(session: SessionInfo, state: Watched, family: Family): Promise<void> {
-    if (store.list().filter(({ parentId }) => parentId === session.id).length >= MAX_FOLLOWED) return;
-    const next = family.members.find((member) => wanted(member, state));
+    const further = store.list().filter(({ parentId }) => parentId === session.id);
+    if (further.length >= MAX_FOLLOWED) return;
+    // One that was a target already was let go on purpose.
+    const before = new Set(further.map(({ target }) => target?.pid));
+    const next = family.members.find((member) => wanted(member, state) && !before.has(member.pid));
     if (!next) return;
     state.attaching = true;
     state.attempts.set(next.pid, (state.attempts.get(next.pid) ?? 0) + 1);
