@@ -1,5 +1,5 @@
 """Starting, forking and ending: the one agent of this process."""
-from . import (VERSION, forking, gcevents, memory, native, own, rendezvous as meeting, sampling,
+from . import (VERSION, forking, gcevents, linetrace, memory, native, own, rendezvous as meeting, sampling,
                workers)
 from .compat import _thread, atexit, deque, epoch_ms, os, sys, time
 from .dispatch import Session
@@ -173,6 +173,7 @@ class Agent(object):
         sampling.leave()
         if self.cpu is not None:
             self.cpu.stop()
+        linetrace.disarm_all()
         self.release()
         self.gc.remove()
         self.server.shut()
@@ -210,6 +211,7 @@ class Agent(object):
         del pid_files
         own.threads.clear()
         sampling.forked()
+        linetrace.disarm_all()
         self.gc.remove()
         self.hooks.remove()
         for connection in list(self.server.connections.values()):
