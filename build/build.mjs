@@ -41,6 +41,27 @@ if (wants('main')) {
   });
 }
 
+if (wants('main')) {
+  // The heap engine's second thread: one CommonJS file that is started from its text, because Electron's threads cannot
+  // read inside app.asar (main/heap/helper.ts).
+  await build({
+    ...common,
+    ssr: { noExternal: true },
+    build: {
+      ssr: true,
+      target: 'node22',
+      outDir: join(root, 'out', 'main'),
+      emptyOutDir: false,
+      minify: false,
+      rolldownOptions: {
+        external: [/^node:/],
+        input: { 'heap-helper': join(root, 'main', 'heap', 'helper-thread.ts') },
+        output: { format: 'cjs', entryFileNames: '[name].cjs', codeSplitting: false },
+      },
+    },
+  });
+}
+
 if (wants('preload')) {
   await build({
     ...common,

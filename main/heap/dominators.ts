@@ -61,16 +61,16 @@ export async function buildDominators(
   const { nodeCount, root } = heap;
   const { reached, number, vertex, parent } = search; // parent becomes idom
   const [best, semi] = search.scratch;
-  const ancestor = uint32(nodeCount);
+  const link = uint32(2 * nodeCount);
   const sliced = (count: number, body: (from: number, to: number) => void): Promise<void> =>
     inSlices(run, 'dominators', count, 1 << 16, body);
   await sliced(reached, (from, to) => {
     for (let i = from; i < to; i++) {
-      ancestor[i] = parent[i]!;
-      best[i] = i;
+      link[2 * i] = 2 * parent[i]!;
+      link[2 * i + 1] = i;
     }
   });
-  await semidominators(reached, { number, vertex, ancestor, best, semi }, firstRetainer, retainer, run);
+  await semidominators(reached, { number, vertex, link, semi }, firstRetainer, retainer, run);
 
   // The immediate dominator is the nearest ancestor in the depth-first tree that is not below the semidominator.
   const idom = parent;
@@ -86,7 +86,7 @@ export async function buildDominators(
   // Sizes bottom-up, positions in preorder top-down; both by number.
   const retained = float64(nodeCount);
   retained.set(shallow);
-  const size = ancestor;
+  const size = link.subarray(0, nodeCount);
   size.fill(1, 0, reached);
   await sliced(reached, (from, to) => {
     for (let i = reached - 1 - from; i >= reached - to; i--) {
@@ -142,7 +142,7 @@ export async function buildDominators(
       retained[root]! += retained[node]!;
     }
   });
-  return { dominator, retained, domOrder, domPosition, domSize, scratch: [vertex, ancestor] };
+  return { dominator, retained, domOrder, domPosition, domSize, scratch: [vertex, size] };
 }
 
 interface Search {
@@ -223,26 +223,29 @@ async function depthFirst(
 interface Semi {
   readonly number: Uint32Array;
   readonly vertex: Uint32Array;
-  readonly ancestor: Uint32Array;
-  readonly best: Uint32Array;
+  /** By number, two entries each: ancestor in the compressed forest, and the least semidominator up to there. */
+  readonly link: Uint32Array;
   readonly semi: Uint32Array;
 }
 
 /**
- * Semidominators, from the last number to the first. `best[v]` is the least semidominator on the compressed path above
- * v: Semi-NCA needs its value only, not the node that has it.
+ * Semidominators, from the last number to the first. The second entry of `link` is the least semidominator on the
+ * compressed path above a vertex: Semi-NCA needs its value only, not the node that has it. Both entries are asked for
+ * together, so they share a line of the cache.
  */
 async function semidominators(
   reached: number,
-  { number, vertex, ancestor, best, semi }: Semi,
+  { number, vertex, link, semi }: Semi,
   firstRetainer: Uint32Array,
   retainer: Uint32Array,
   run: RunOptions | undefined,
 ): Promise<void> {
   let stack = new Uint32Array(1024);
+  /** Everything here is twice the number. */
   const evaluate = (start: number, linked: number): number => {
     let v = start;
     let depth = 0;
+    let above = link[v]!;
     do {
       if (depth === stack.length) {
         const grown = new Uint32Array(stack.length * 2);
@@ -250,16 +253,16 @@ async function semidominators(
         stack = grown;
       }
       stack[depth++] = v;
-      v = ancestor[v]!;
-    } while (ancestor[v]! >= linked);
+      v = above;
+      above = link[v]!;
+    } while (above >= linked);
     // v is the highest linked vertex of the path: everything below it points past it afterwards.
-    const above = ancestor[v]!;
-    let least = best[v]!;
+    let least = link[v + 1]!;
     while (depth > 0) {
       v = stack[--depth]!;
-      ancestor[v] = above;
-      if (best[v]! > least) best[v] = least;
-      else least = best[v]!;
+      link[v] = above;
+      if (link[v + 1]! > least) link[v + 1] = least;
+      else least = link[v + 1]!;
     }
     return least;
   };
@@ -268,21 +271,25 @@ async function semidominators(
     for (let budget = SLICE_EDGES; i > 0 && budget > 0; i--) {
       const node = vertex[i]!;
       const end = firstRetainer[node + 1]!;
-      const linked = i + 1;
-      let least = ancestor[i]!;
-      // A single retainer is the parent in the search, which `least` is already.
-      for (let at = end - firstRetainer[node]! === 1 ? end : firstRetainer[node]!; at < end; at++) {
-        const source = retainer[at]!;
-        if (source >= RETAINER_WEAK) continue;
-        const v = number[source]!;
-        if (v === NONE) continue; // held by itself only: no part of the tree
-        // What comes before in the search is not linked yet and stands for itself.
-        const value = v <= i ? v : ancestor[v]! < linked ? best[v]! : evaluate(v, linked);
-        if (value < least) least = value;
+      const begin = firstRetainer[node]!;
+      const linked = 2 * i + 2;
+      let least = link[2 * i]! >>> 1;
+      // A single retainer is the parent in the search, which `least` is already; below the root there is nothing.
+      if (end - begin > 1) {
+        for (let at = begin; at < end && least > 0; at++) {
+          const source = retainer[at]!;
+          if (source >= RETAINER_WEAK) continue;
+          const v = number[source]!;
+          if (v === NONE) continue; // held by itself only: no part of the tree
+          // What comes before in the search is not linked yet and stands for itself.
+          let value = v;
+          if (v > i) value = link[2 * v]! < linked ? link[2 * v + 1]! : evaluate(2 * v, linked);
+          if (value < least) least = value;
+        }
       }
-      budget -= end - firstRetainer[node]! + 1;
+      budget -= end - begin + 1;
       semi[i] = least;
-      best[i] = least;
+      link[2 * i + 1] = least;
     }
     return i <= 0;
   });
