@@ -73,5 +73,6 @@ export function writeError(io: CliIo, error: unknown): void {
   io.stderr.write(`heaphouse: ${visibleText(message, 2_000)}\n`);
   if (advice) io.stderr.write(`  ${visibleText(advice, 1_000)}\n`);
   // A fault of ours is reported with its place; other details are for the window, where they can be folded away.
-  if (code === 'internal' && detail) io.stderr.write(`${detail.split('\n').map((line) => `  ${visibleText(line, 500)}`).join('\n')}\n`);
+  // So is the place in a statement that was not understood.
+  if ((code === 'internal' || detail?.startsWith('LINE ')) && detail) io.stderr.write(`${detail.split('\n').map((line) => `  ${visibleText(line, 500)}`).join('\n')}\n`);
 }

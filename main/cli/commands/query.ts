@@ -40,12 +40,6 @@ export async function runQuery(invocation: QueryInvocation, context: CommandCont
     }
     if (cut) context.io.stderr.write(`heaphouse: the first ${formatCount(rows.length)} rows; there are more (--limit)\n`);
     return EXIT.fine;
-  } catch (error) {
-    // On a terminal the place in the statement is worth more than a sentence about it.
-    if (error instanceof HeaphouseError && error.detail?.startsWith('LINE')) {
-      throw new HeaphouseError(error.code, `${error.message}\n${error.detail}`, { ...(error.advice ? { advice: error.advice } : {}), cause: error });
-    }
-    throw error;
   } finally {
     database.close();
   }
