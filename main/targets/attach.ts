@@ -3,7 +3,7 @@ import { HeaphouseError, cancelledError } from '#shared/rpc/errors.ts';
 import type { PreflightProblem, Receipt, TargetKind } from '#shared/model/target.ts';
 import { enterBrowser } from './attach/chromium.ts';
 import { enterNode } from './attach/node.ts';
-import { enterPython } from './attach/python-gdb.ts';
+import { enterPython } from './attach/python.ts';
 import { readProcessFacts, readSystemFacts } from './facts.ts';
 import type { ProcessFacts, SystemFacts } from './facts.ts';
 import { judge, notThisSystem, refusal, stopper } from './preflight.ts';
@@ -28,7 +28,7 @@ interface Entered {
 const underWay = new Set<number>();
 
 /**
- * Attaches to a process of this machine. Throws `not-found` (no such process), `permission`, `missing-part` (no gdb),
+ * Attaches to a process of this machine. Throws `not-found` (no such process), `permission`, `missing-part` (neither injector nor gdb),
  * `unsupported`, `busy` (an attach to it is under way, or it has another debugger), `timeout`, `target-gone`,
  * `cancelled`. After a throw the target runs on as before.
  */
@@ -49,7 +49,7 @@ async function attach(pid: number, options: TargetOptions): Promise<AttachedTarg
   const at = Date.now();
   const begun = performance.now();
   step(options, 'Checking', 0, 3);
-  const system = await readSystemFacts();
+  const system = await readSystemFacts(options.agentDir);
   const facts = await readProcessFacts(pid, system);
   if (facts === null) throw new HeaphouseError('not-found', `There is no process ${pid}.`, { advice: 'It has ended. Look at the list again.' });
   const check = judge(facts, system);
@@ -87,7 +87,7 @@ async function enter(facts: ProcessFacts, system: SystemFacts, options: TargetOp
     }
   }
   if (about.kind === 'python') {
-    const { report, pauseMs, notes, cleanUp } = await enterPython(facts, options);
+    const { report, pauseMs, notes, cleanUp } = await enterPython(facts, system, options);
     return { ...about, runtime: report.pythonVersion === undefined ? about.runtime : `CPython ${report.pythonVersion}`, webSocketUrl: report.webSocketUrl, pauseMs, notes, cleanUp };
   }
   if (about.kind === 'node') {

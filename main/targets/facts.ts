@@ -18,9 +18,12 @@ import {
   readStat,
   readStatus,
 } from './proc/read.ts';
+import { findAgentDir } from './agent-dir.ts';
 import { readActivePort } from './launch/chromium.ts';
 import { identify } from './runtime/identify.ts';
 import type { Identity } from './runtime/identify.ts';
+import { readPythonLinkage } from './runtime/python-linkage.ts';
+import type { PythonLinkage } from './runtime/python-linkage.ts';
 import { requestedPort, runtimeOptions } from './runtime/program-kind.ts';
 
 const SIGUSR1 = 10;
@@ -30,11 +33,14 @@ const CAP_SYS_PTRACE = 19n;
 
 export interface SystemFacts {
   uid: number;
+  capabilities: bigint;
   mayKillOthers: boolean;
   mayTraceOthers: boolean;
   /** kernel.yama.ptrace_scope; 0 where there is no Yama. */
   ptraceScope: number;
   gdb: string | null;
+  /** Our own injector, built for this machine. */
+  injector: string | null;
   elf: ElfHeader | null;
   /** Our own mnt, pid and net namespaces. */
   namespaces: Namespaces;
@@ -48,6 +54,8 @@ interface Namespaces {
 
 export interface ProcessFacts {
   pid: number;
+  /** The number by which it knows itself: another one in a container. */
+  ownPid: number;
   ppid: number;
   startTicks: number;
   state: string;
@@ -74,6 +82,12 @@ export interface ProcessFacts {
   inspectorPortTakenBy: number | null;
   /** Rendezvous folder in which it has reported: it was launched from Heaphouse and can be reached without anything further. */
   rendezvous: string | null;
+  /** Null for anything but a Python, and where we may not look. */
+  linkage: PythonLinkage | null;
+  /** What keeps `sys.remote_exec` (3.14 and newer) out: the variable or option it was started with. */
+  remoteDebugDisabledBy: string | null;
+  /** It carries a shadow stack, which forbids calls from outside. */
+  shadowStack: boolean;
   /** Its root folder; other than `/` in a chroot. Null: we may not look. */
   root: string | null;
 }
@@ -96,21 +110,35 @@ export async function findGdb(): Promise<string | null> {
   return found;
 }
 
-export async function readSystemFacts(): Promise<SystemFacts> {
-  const [status, scope, gdb, elf, namespaces] = await Promise.all([
+/** Beside the native walker; null where it is not built. */
+async function findInjector(agentDir: string | undefined): Promise<string | null> {
+  try {
+    const path = join(await findAgentDir(agentDir), 'native', 'bin', `${process.platform}-${process.arch}`, 'heaphouse-inject');
+    await access(path, constants.X_OK);
+    return path;
+  } catch {
+    return null;
+  }
+}
+
+export async function readSystemFacts(agentDir?: string): Promise<SystemFacts> {
+  const [status, scope, gdb, injector, elf, namespaces] = await Promise.all([
     readStatus(process.pid),
     readHead('/proc/sys/kernel/yama/ptrace_scope', 64),
     findGdb(),
+    findInjector(agentDir),
     readElf(`/proc/${process.pid}/exe`),
     readNamespaces('self'),
   ]);
   const capabilities = status?.effectiveCapabilities ?? 0n;
   return {
     uid: status?.effectiveUid ?? process.getuid?.() ?? 0,
+    capabilities,
     mayKillOthers: has(capabilities, CAP_KILL),
     mayTraceOthers: has(capabilities, CAP_SYS_PTRACE),
     ptraceScope: scope === null ? 0 : Number(scope.trim()) || 0,
     gdb,
+    injector,
     elf,
     namespaces,
   };
@@ -136,6 +164,7 @@ export async function readProcessFacts(pid: number, system: SystemFacts): Promis
   if (info === null || status === null) return null;
   const base: ProcessFacts = {
     pid,
+    ownPid: status.namespacePids.at(-1) ?? pid,
     ppid: info.ppid,
     startTicks: info.startTicks,
     state: info.state,
@@ -156,6 +185,9 @@ export async function readProcessFacts(pid: number, system: SystemFacts): Promis
     inspectorPort: DEFAULT_INSPECTOR_PORT,
     inspectorPortTakenBy: null,
     rendezvous: null,
+    linkage: null,
+    remoteDebugDisabledBy: null,
+    shadowStack: status.shadowStack,
     root: null,
   };
   // Kernel threads and zombies have no arguments.
@@ -163,7 +195,13 @@ export async function readProcessFacts(pid: number, system: SystemFacts): Promis
   const namespaces = await readNamespaces(pid);
   const identity = await identify({ pid, startTicks: info.startTicks, argv, exe, sameMountNamespace: namespaces.mount === system.namespaces.mount });
   if (identity === null) return { ...base, namespaces };
-  const [environ, ports, elf, root] = await Promise.all([readEnviron(pid), readListeningPorts(pid), readElf(`/proc/${pid}/exe`), readRoot(pid)]);
+  const [environ, ports, elf, root, linkage] = await Promise.all([
+    readEnviron(pid),
+    readListeningPorts(pid),
+    readElf(`/proc/${pid}/exe`),
+    readRoot(pid),
+    identity.kind === 'python' ? readPythonLinkage(pid) : null,
+  ]);
   const fromEnvironment = identity.kind === 'node' ? (environ?.get('NODE_OPTIONS') ?? '').split(/\s+/).filter(Boolean) : [];
   const ownOptions = identity.kind === 'node' || identity.kind === 'python' ? runtimeOptions(identity.kind, argv) : argv.slice(1);
   const options = [...ownOptions, ...fromEnvironment];
@@ -178,9 +216,22 @@ export async function readProcessFacts(pid: number, system: SystemFacts): Promis
     openPort,
     inspectorPort,
     inspectorPortTakenBy: identity.kind === 'node' && openPort === null && inspectorPort !== 0 ? await takenBy(inspectorPort, pid) : null,
+    linkage,
+    remoteDebugDisabledBy: identity.kind === 'python' ? remoteDebugSwitch(environ, argv) : null,
     rendezvous: await findRendezvous(environ?.get('HEAPHOUSE_LAUNCH') ?? null, pid, system),
     root,
   };
+}
+
+/** `PYTHON_DISABLE_REMOTE_DEBUG` (any value but the empty one) and `-X disable-remote-debug` of PEP 768. */
+export function remoteDebugSwitch(environ: ReadonlyMap<string, string> | null, argv: readonly string[]): string | null {
+  for (let i = 1; i < argv.length && (argv[i] ?? '').startsWith('-'); i++) {
+    const argument = argv[i] ?? '';
+    if (argument === '-Xdisable-remote-debug' || (argument === '-X' && argv[i + 1] === 'disable-remote-debug')) return '-X disable-remote-debug';
+    if (argument === '-c' || argument === '-m') break;
+    if (argument === '-X' || argument === '-W') i++;
+  }
+  return environ?.get('PYTHON_DISABLE_REMOTE_DEBUG') ? 'PYTHON_DISABLE_REMOTE_DEBUG' : null;
 }
 
 /** The marker is inherited by every descendant of a launch; only the one that reported listens. Folders of others are not trusted. */

@@ -2,6 +2,9 @@
 import type { AttachRoute, Preflight, PreflightProblem } from '#shared/model/target.ts';
 import type { ErrorCode } from '#shared/rpc/errors.ts';
 import { HeaphouseError } from '#shared/rpc/errors.ts';
+import { hasOwnFiles } from './attach/python-place.ts';
+import type { PythonRouteId } from './attach/python-route.ts';
+import { usableRoutes } from './attach/python.ts';
 import type { ProcessFacts, SystemFacts } from './facts.ts';
 import { readProcessFacts, readSystemFacts } from './facts.ts';
 import { machineName } from './proc/parse.ts';
@@ -33,11 +36,12 @@ export function judge(facts: ProcessFacts, system: SystemFacts): Preflight {
       advice: facts.exe === null && facts.argv.length > 0 ? 'It belongs to another user: run Heaphouse as that user, or as root.' : 'Choose the process of the runtime itself; a shell script or container runtime is not it.',
     });
   }
-  const [route, how] = routeOf(facts);
-  const problems = [...stateProblems(facts), ...ownerProblems(facts, system, route), ...namespaceProblems(facts, system, route)];
-  if (route === 'gdb') problems.push(...pythonProblems(facts, system));
+  const [route, how] = routeOf(facts, system);
+  const entersPython = identity.kind === 'python' && route !== 'agent';
+  const problems = [...stateProblems(facts), ...ownerProblems(facts, system, route, entersPython), ...namespaceProblems(facts, system, route, entersPython)];
+  if (entersPython) problems.push(...pythonProblems(facts, system, route));
   if (route === 'sigusr1') problems.push(...nodeProblems(facts));
-  if (route === null) problems.push(noPort(facts));
+  if (route === null && !entersPython) problems.push(noPort(facts));
   problems.sort((a, b) => (a.severity === b.severity ? 0 : a.severity === 'stops' ? -1 : 1));
   return { route, how, problems };
 }
@@ -47,11 +51,19 @@ export function stopper(check: Preflight): PreflightProblem | null {
   return check.problems.find((problem) => problem.severity === 'stops') ?? null;
 }
 
-function routeOf(facts: ProcessFacts): [AttachRoute | null, string] {
+const PYTHON_HOW: Record<PythonRouteId, string> = {
+  'remote-exec': 'Its own interface for debuggers (sys.remote_exec) starts the agent in it: one thread, one port on loopback.',
+  injector: 'It is stopped for less than a millisecond; at its next safe point it starts the agent (one thread, one port on loopback).',
+  gdb: 'gdb stops the process for some tenths of a second, starts the agent in it (one thread, one port on loopback) and lets it go on.',
+};
+
+function routeOf(facts: ProcessFacts, system: SystemFacts): [AttachRoute | null, string] {
   if (facts.rendezvous !== null) return ['agent', 'It was started by Heaphouse: what it listens with is there already.'];
   switch (facts.identity?.kind) {
-    case 'python':
-      return ['gdb', 'gdb stops the process for some tenths of a second, starts the agent in it (one thread, one port on loopback) and lets it go on.'];
+    case 'python': {
+      const [first] = usableRoutes(facts, system).routes;
+      return first === undefined ? [null, 'There is no way into it on this machine.'] : [first.id, PYTHON_HOW[first.id]];
+    }
     case 'node':
       if (facts.openPort !== null) return ['inspector-port', `Its inspector listens on port ${facts.openPort}; Heaphouse connects to it.`];
       return ['sigusr1', `A signal (SIGUSR1) asks Node.js to open its inspector on loopback port ${facts.inspectorPort}; it is closed again on detach.`];
@@ -77,15 +89,19 @@ function stateProblems(facts: ProcessFacts): PreflightProblem[] {
   return problems;
 }
 
-function ownerProblems(facts: ProcessFacts, system: SystemFacts, route: AttachRoute | null): PreflightProblem[] {
+function ownerProblems(facts: ProcessFacts, system: SystemFacts, route: AttachRoute | null, entersPython: boolean): PreflightProblem[] {
   if (facts.uid === system.uid) {
     // Same user and yet unreadable: the process made itself private (prctl PR_SET_DUMPABLE) or has more rights than we.
-    if (facts.exe === null && route === 'gdb' && !system.mayTraceOthers) {
+    if (facts.exe === null && entersPython && !system.mayTraceOthers) {
       return [{ id: 'not-dumpable', severity: 'stops', message: 'The process has closed itself against debuggers.', advice: 'Run Heaphouse as root, or launch the program from Heaphouse.' }];
+    }
+    // capability(7): without CAP_SYS_PTRACE only a process that has no capability beyond ours may be traced.
+    if (entersPython && !system.mayTraceOthers && (facts.effectiveCapabilities & ~system.capabilities) !== 0n) {
+      return [{ id: 'capabilities', severity: 'stops', message: 'The process has privileges (capabilities) that Heaphouse lacks, so it must not be traced by it.', advice: 'Run Heaphouse as root, or with CAP_SYS_PTRACE; or launch the program from Heaphouse.' }];
     }
     return [];
   }
-  const allowed = route === 'gdb' ? system.mayTraceOthers : route === 'sigusr1' ? system.mayKillOthers : true;
+  const allowed = entersPython ? system.mayTraceOthers : route === 'sigusr1' ? system.mayKillOthers : true;
   if (allowed) return [];
   return [
     {
@@ -97,33 +113,60 @@ function ownerProblems(facts: ProcessFacts, system: SystemFacts, route: AttachRo
   ];
 }
 
-function namespaceProblems(facts: ProcessFacts, system: SystemFacts, route: AttachRoute | null): PreflightProblem[] {
-  const { mount, net, pid } = facts.namespaces;
+function namespaceProblems(facts: ProcessFacts, system: SystemFacts, route: AttachRoute | null, entersPython: boolean): PreflightProblem[] {
+  const { mount, net } = facts.namespaces;
   const problems: PreflightProblem[] = [];
-  const advice = 'Run Heaphouse inside the container (heaphouse serve, the port forwarded), or launch the program from there.';
-  if (net !== null && net !== system.namespaces.net && route !== null) {
-    problems.push({ id: 'net-namespace', severity: 'stops', message: 'The process runs in a container with a network of its own: its loopback is not ours.', advice });
+  if (net !== null && net !== system.namespaces.net && (route !== null || entersPython)) {
+    problems.push({
+      id: 'net-namespace',
+      severity: 'stops',
+      message: 'The process runs in a container with a network of its own: its loopback is not ours.',
+      advice: `Run Heaphouse in its network: nsenter -t ${facts.pid} -n heaphouse serve. Or inside the container, or launch the program from there.`,
+    });
   }
-  if (route === 'gdb' && mount !== null && mount !== system.namespaces.mount) {
-    problems.push({ id: 'mount-namespace', severity: 'stops', message: 'The process runs in a container with files of its own: it cannot read the agent.', advice });
-  }
-  if (route === 'gdb' && facts.root !== null && facts.root !== '/') {
-    problems.push({ id: 'chroot', severity: 'stops', message: `The process lives in a chroot (${facts.root}): it cannot read the agent.`, advice });
-  }
-  if (route === 'gdb' && pid !== null && pid !== system.namespaces.pid) {
-    problems.push({ id: 'pid-namespace', severity: 'stops', message: 'The process runs in a container and knows itself by another pid.', advice });
+  if (entersPython && hasOwnFiles(facts, system)) {
+    const chroot = mount === null || mount === system.namespaces.mount;
+    problems.push({
+      id: chroot ? 'chroot' : 'mount-namespace',
+      severity: 'warns',
+      message: `The process has files of its own (${chroot ? `a chroot, ${facts.root}` : 'a container'}): the agent is put into its folder for temporary files until it is detached.`,
+      advice: 'If that folder is read-only, mount a writable /tmp, or run Heaphouse inside the container.',
+    });
   }
   return problems;
 }
 
-function pythonProblems(facts: ProcessFacts, system: SystemFacts): PreflightProblem[] {
+function pythonProblems(facts: ProcessFacts, system: SystemFacts, route: AttachRoute | null): PreflightProblem[] {
   const problems: PreflightProblem[] = [];
-  if (system.gdb === null) {
+  if (facts.linkage?.symbols === 'none') {
     problems.push({
-      id: 'no-gdb',
+      id: 'stripped',
       severity: 'stops',
-      message: 'A running Python is entered with the help of gdb, which is not installed.',
-      advice: 'Install it (Debian and Ubuntu: sudo apt install gdb; Fedora: sudo dnf install gdb; Alpine: apk add gdb), or launch the program from Heaphouse.',
+      message: 'Its interpreter is stripped of the names of its functions (linked statically, without -rdynamic).',
+      advice: 'Launch the program from Heaphouse: that needs no names.',
+    });
+  } else if (route === null) {
+    problems.push({
+      id: 'no-debugger',
+      severity: 'stops',
+      message: `There is no way into a running Python: ${usableRoutes(facts, system).reasons.join('; ')}.`,
+      advice: 'Build the injector (npm run build, with a C compiler) or install gdb (Debian and Ubuntu: sudo apt install gdb; Fedora: sudo dnf install gdb; Alpine: apk add gdb), or launch the program from Heaphouse.',
+    });
+  }
+  if (facts.linkage?.libc === 'musl') {
+    problems.push({
+      id: 'musl',
+      severity: 'warns',
+      message: 'Its C library is musl, with which attaching is not tested; a main thread that waits for a lock cannot be entered before it wakes up.',
+      advice: 'If attaching takes too long, launch the program from Heaphouse.',
+    });
+  }
+  if (facts.remoteDebugDisabledBy !== null && isAtLeast(facts.identity?.version ?? null, 14)) {
+    problems.push({
+      id: 'remote-debug-disabled',
+      severity: 'warns',
+      message: `It was started with ${facts.remoteDebugDisabledBy}: its own interface for debuggers is switched off${route === null ? '' : `, so it is entered by ${route === 'gdb' ? 'gdb' : 'the injector'}`}.`,
+      advice: 'Start it without, if it is to be entered by sys.remote_exec.',
     });
   }
   if (facts.tracerPid !== 0) {
@@ -144,15 +187,22 @@ function pythonProblems(facts: ProcessFacts, system: SystemFacts): PreflightProb
       advice: 'Launch the program from Heaphouse instead: that needs no debugger.',
     });
   }
-  if (facts.seccomp !== 0) {
+  if (facts.seccomp === 1) {
+    problems.push({ id: 'seccomp-strict', severity: 'stops', message: 'It runs in strict seccomp mode: it may only read and write, and the agent would end it.', advice: 'Launch the program from Heaphouse without it.' });
+  } else if (facts.seccomp !== 0) {
     problems.push({
       id: 'seccomp',
       severity: 'warns',
-      message: 'A seccomp filter limits its system calls. The agent needs threads and a socket on loopback.',
-      advice: 'If attaching fails, launch the program from Heaphouse, or loosen the filter.',
+      message: 'A seccomp filter limits its system calls. The agent needs memory (mmap), threads (clone) and a socket on loopback; a filter that kills instead of refusing would end the process.',
+      advice: 'The default filters of Docker and systemd allow all of it. For others: launch the program from Heaphouse, or loosen the filter.',
     });
   }
   return problems;
+}
+
+function isAtLeast(version: string | null, minor: number): boolean {
+  const [major = 0, its = 0] = (version ?? '').split('.').map(Number);
+  return major > 3 || (major === 3 && its >= minor);
 }
 
 function ptraceScopeProblems(system: SystemFacts): PreflightProblem[] {
@@ -243,7 +293,9 @@ export function notThisSystem(): Preflight {
 const CODES: Record<string, ErrorCode> = {
   gone: 'not-found',
   'not-supported': 'unsupported',
-  'no-gdb': 'missing-part',
+  'no-debugger': 'missing-part',
+  stripped: 'unsupported',
+  'seccomp-strict': 'unsupported',
   architecture: 'unsupported',
   version: 'unsupported',
   traced: 'busy',

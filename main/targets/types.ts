@@ -4,6 +4,7 @@ import type { OutputChunk } from '#shared/model/session.ts';
 import type { Receipt, TargetKind } from '#shared/model/target.ts';
 import type { Progress } from '#shared/rpc/define-service.ts';
 import type { Dispose } from '#shared/rpc/channel.ts';
+import type { PythonRouteId } from './attach/python-route.ts';
 
 export interface TargetDescription {
   /** The process that holds the heap; for a launched wrapper (npm, a shell script) that is a descendant of the command. */
@@ -58,6 +59,8 @@ export interface TargetOptions {
   rendezvousDir: string;
   /** Folder of the Python agent. Default: found beside this source, the bundle, or in the packaged app's resources. */
   agentDir?: string | undefined;
+  /** Only these ways into a running Python, in their usual order. Default: all. */
+  pythonRoutes?: readonly PythonRouteId[] | undefined;
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: Progress) => void) | undefined;
 }

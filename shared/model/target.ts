@@ -29,7 +29,7 @@ export interface ProcessInfo {
   preflight: Preflight;
 }
 
-export type AttachRoute = 'inspector-port' | 'sigusr1' | 'debugging-port' | 'gdb' | 'remote-exec' | 'agent';
+export type AttachRoute = 'inspector-port' | 'sigusr1' | 'debugging-port' | 'injector' | 'gdb' | 'remote-exec' | 'agent';
 
 export interface PreflightProblem {
   /** Stable id for tests and docs: `other-user`, `ptrace-scope`, `no-gdb`, `no-inspector`, `architecture`, … */
@@ -53,8 +53,10 @@ export interface Interpreter {
   path: string;
   /** `3.11.7` */
   version: string;
-  /** Where it comes from: `PATH`, `pyenv`, `virtual environment`, `system`, `bundled`. */
+  /** Where it comes from: `PATH`, `pyenv`, `virtual environment`, `conda`, `nvm`, `fnm`, `volta`, `system`, `bundled`. */
   origin: string;
+  /** Which of them: `virtual environment .venv in app`. Absent: the origin says it all. */
+  detail?: string;
   supported: boolean;
   /** Why not, if not supported. */
   reason: string | null;

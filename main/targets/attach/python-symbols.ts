@@ -11,6 +11,8 @@ export type CalledFunction = (typeof PYTHON_FUNCTIONS)[number] | (typeof LIBC_FU
 export async function locateFunctions(pid: number): Promise<ReadonlyMap<CalledFunction, bigint> | null> {
   const maps = await readHead(`/proc/${pid}/maps`, 8_388_608);
   if (maps === null) return null;
+  // The names are those of the target, which may have files of its own.
+  const inTarget = (path: string) => `/proc/${pid}/root${path}`;
   const mappings = parseFileMappings(maps);
   const paths = [...new Set(mappings.map((mapping) => mapping.path))];
   const libc = paths.find((path) => /^(libc\.so\.6|libc-2\.\d+\.so|ld-musl-\w+\.so\.1|libc\.musl-\w+\.so\.1)$/.test(basename(path)));
@@ -20,8 +22,8 @@ export async function locateFunctions(pid: number): Promise<ReadonlyMap<CalledFu
   const python =
     libpython === undefined
       ? await locate(mappings, program, `/proc/${pid}/exe`, new Set(PYTHON_FUNCTIONS))
-      : await locate(mappings, libpython, libpython, new Set(PYTHON_FUNCTIONS));
-  const system = await locate(mappings, libc, libc, new Set(LIBC_FUNCTIONS));
+      : await locate(mappings, libpython, inTarget(libpython), new Set(PYTHON_FUNCTIONS));
+  const system = await locate(mappings, libc, inTarget(libc), new Set(LIBC_FUNCTIONS));
   if (!python || !system) return null;
   const all = new Map([...python, ...system]) as Map<CalledFunction, bigint>;
   return [...PYTHON_FUNCTIONS, ...LIBC_FUNCTIONS].every((name) => all.has(name)) ? all : null;

@@ -40,9 +40,10 @@ interface Section {
 
 /**
  * Virtual addresses of those of `names` that a 64-bit little-endian ELF file exports, plus what is needed to place them.
+ * `debug`: those that only debuggers know as well.
  * Null for any other file, or one that cannot be read.
  */
-export async function readExports(path: string, names: ReadonlySet<string>): Promise<{ symbols: Map<string, bigint>; segments: { offset: bigint; address: bigint }[]; inode: string } | null> {
+export async function readExports(path: string, names: ReadonlySet<string>, table: 'exported' | 'debug' = 'exported'): Promise<{ symbols: Map<string, bigint>; segments: { offset: bigint; address: bigint }[]; inode: string } | null> {
   let file: FileHandle | undefined;
   try {
     file = await open(path, 'r');
@@ -53,8 +54,8 @@ export async function readExports(path: string, names: ReadonlySet<string>): Pro
     const segments = await readSegments(file, header);
     const sections = await readSections(file, header);
     const symbols = new Map<string, bigint>();
-    // SHT_DYNSYM
-    for (const section of sections.filter(({ type }) => type === 11)) {
+    // SHT_DYNSYM: what others may link to; SHT_SYMTAB: all names, which stripping takes away.
+    for (const section of sections.filter(({ type }) => type === (table === 'exported' ? 11 : 2))) {
       const strings = sections[section.link];
       if (!strings) continue;
       collect(await readTable(file, section), await readTable(file, strings), names, symbols);

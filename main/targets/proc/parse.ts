@@ -53,6 +53,8 @@ export interface ProcStatus {
   ignoredSignals: bigint;
   effectiveCapabilities: bigint;
   threads: number;
+  /** x86: calls that were not made by a call instruction are refused by the processor. */
+  shadowStack: boolean;
   /** Pids from our namespace inward; more than one entry: the process lives in a nested pid namespace. */
   namespacePids: number[];
 }
@@ -81,6 +83,7 @@ export function parseStatus(text: string): ProcStatus | null {
     ignoredSignals: hex(fields.get('SigIgn')),
     effectiveCapabilities: hex(fields.get('CapEff')),
     threads: Number(fields.get('Threads') ?? 1),
+    shadowStack: (fields.get('x86_Thread_features') ?? '').split(/\s+/).includes('shstk'),
     namespacePids: (fields.get('NSpid') ?? '').split(/\s+/).filter(Boolean).map(Number),
   };
 }

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { steadyWait, waitingSyscall } from '#main/targets/attach/blocking-syscalls.ts';
-import { gdbArguments, gdbScript, injectedCode, parseReports } from '#main/targets/attach/gdb-script.ts';
+import { gdbArguments, gdbScript, parseReports } from '#main/targets/attach/gdb-script.ts';
+import { injectedCode } from '#main/targets/attach/injected-code.ts';
 import { LIBC_FUNCTIONS, PYTHON_FUNCTIONS } from '#main/targets/attach/python-symbols.ts';
 import type { SyscallState } from '#main/targets/proc/parse.ts';
 

@@ -29,15 +29,17 @@ describe('parseStat', () => {
 describe('parseStatus', () => {
   const text = [
     'Name:\tnode', 'State:\tS (sleeping)', 'TracerPid:\t77', 'Uid:\t1000\t1001\t1000\t1000', 'Gid:\t1000\t1002\t1000\t1000', 'VmRSS:\t   42688 kB',
-    'NSpid:\t500\t7', 'Threads:\t11', 'SigIgn:\t0000000001001000', 'SigCgt:\t0000000108014602', 'CapEff:\t0000000000080000', 'NoNewPrivs:\t1', 'Seccomp:\t2',
+    'NSpid:\t500\t7', 'Threads:\t11', 'SigIgn:\t0000000001001000', 'SigCgt:\t0000000108014602', 'CapEff:\t0000000000080000', 'NoNewPrivs:\t1', 'Seccomp:\t2', 'x86_Thread_features:\t',
   ].join('\n');
 
   it('reads what preflight needs', () => {
     expect(parseStatus(text)).toEqual({
       state: 'S', uid: 1000, effectiveUid: 1001, effectiveGid: 1002, tracerPid: 77, rssBytes: 42688 * 1024, seccomp: 2, noNewPrivileges: true,
-      caughtSignals: 0x108014602n, ignoredSignals: 0x1001000n, effectiveCapabilities: 0x80000n, threads: 11, namespacePids: [500, 7],
+      caughtSignals: 0x108014602n, ignoredSignals: 0x1001000n, effectiveCapabilities: 0x80000n, threads: 11, shadowStack: false, namespacePids: [500, 7],
     });
   });
+
+  it('sees a shadow stack', () => expect(parseStatus(`${text}shstk wrss`)).toMatchObject({ shadowStack: true }));
 
   it('has no memory for a kernel thread, and older kernels lack fields', () => {
     expect(parseStatus('State:\tI (idle)\nUid:\t0\t0\t0\t0')).toMatchObject({ rssBytes: null, seccomp: 0, tracerPid: 0, namespacePids: [] });
