@@ -1,5 +1,6 @@
 """One client's session: JSON-RPC in, results, errors and events out."""
-from . import cpusampling, domainheap, domainmemory, domainprofiler, domainpython, domainruntime
+from . import (cpusampling, domainheap, domainmemory, domainprofiler, domainpython, domainrefs,
+               domainruntime)
 from .faults import INTERNAL, INVALID, LATER, PARAMS, UNKNOWN, Fault
 
 
