@@ -17,6 +17,7 @@ import { annotateOwnCollection } from '../storage/collection-query.ts';
 import { createEmitter } from './emitter.ts';
 import { startMemoryRecorder } from './memory/memory-recorder.ts';
 import { createMemoryService, type MemoryService } from './memory/memory-service.ts';
+import { createReferencesService, type ReferencesMethods } from './references/references-service.ts';
 import { startMemorySampler, type MemorySampler } from './memory-sampler.ts';
 import { openRssReader, type RssReader } from './process-memory.ts';
 import { openPythonTarget } from './python-target.ts';
@@ -59,6 +60,8 @@ export interface CaptureSession {
   timeline(query: TimelineQuery): TimelineWindow;
   /** Answers of the `memory` contract. */
   memory: MemoryService['methods'];
+  /** Answers of the `references` contract. */
+  references: ReferencesMethods;
   onState(listener: (state: CaptureState) => void): Dispose;
   onGc(listener: (event: GcEvent) => void): Dispose;
   /** Null: what was wrong is over. */
@@ -173,6 +176,7 @@ export function createCaptureSession(): CaptureSession {
     });
     const stopRecorder = startMemoryRecorder({
       pid: asked.pid,
+      readAllocators: adapter.readAllocators,
       readGcState: asked.kind === 'python' ? () => target.session.send('Python.getGcState') : null,
       mayAsk: () => busy === null,
       onReading: addReading,
@@ -353,6 +357,24 @@ export function createCaptureSession(): CaptureSession {
     collect: runCollector,
   });
 
+  /** A collection of ours that something else is done with as well. */
+  async function whileCollecting<T>(work: () => Promise<T>): Promise<T> {
+    requireLive();
+    if (busy) throw new HeaphouseError('busy', 'The target is busy with a snapshot or a collection.');
+    const end = ownWork.begin();
+    const done = work();
+    markBusy(settled(done).finally(end));
+    return done;
+  }
+
+  const references = createReferencesService({
+    target: () => {
+      const { kind, target } = requireLive();
+      return { kind, session: target.session };
+    },
+    whileCollecting,
+  });
+
   return {
     start,
     replay(dir) {
@@ -372,6 +394,7 @@ export function createCaptureSession(): CaptureSession {
     lastSample: () => lastKnownSample,
     timeline: (query) => store.window(query),
     memory: memory.methods,
+    references,
     onState(listener) {
       const dispose = states.on(listener);
       // Whoever subscribes late must not miss that it is over.

@@ -27,6 +27,12 @@ export interface PythonCommands {
   'Python.getGcState': { paramsType: []; returnType: object };
   'Python.getHeapObjectIds': { paramsType: [{ addresses: string[] }]; returnType: object };
   'Python.trimMalloc': { paramsType: []; returnType: object };
+  'Python.getReferrers': { paramsType: [{ expression?: string; module?: string; heapObjectId?: string; objectId?: string }]; returnType: object };
+  'Python.getModules': { paramsType: [{ standardLibrary?: boolean }?]; returnType: object };
+  'Python.getFunctions': { paramsType: [{ module: string }]; returnType: object };
+  'Python.traceReferences': { paramsType: [{ variable: string; module?: string; function?: string; source?: string; path?: string; freshConstants?: boolean; maxSteps?: number; timeoutMs?: number }]; returnType: object };
+  'Python.cancelTrace': { paramsType: []; returnType: object };
+  'Python.exploreGarbage': { paramsType: [{ generation?: number; timeoutMs?: number }?]; returnType: object };
   /** Addresses as hexadecimal text; `reads`: [address, count of pieces]. */
   'Python.readMemory': { paramsType: [{ reads: (readonly [string, number])[]; bytes: number; stride: number }]; returnType: object };
   'Python.findMemory': { paramsType: [{ needles: string[]; ranges: (readonly [string, string])[] }]; returnType: object };

@@ -9,8 +9,11 @@ import { inject, readonly, shallowRef, type InjectionKey, type Ref } from 'vue';
 import { exploreContract } from '#shared/contracts/explore.ts';
 import { familyContract } from '#shared/contracts/family.ts';
 import { heapContract } from '#shared/contracts/heap.ts';
+import { launchesContract } from '#shared/contracts/launches.ts';
 import { memoryContract } from '#shared/contracts/memory.ts';
+import { referencesContract } from '#shared/contracts/references.ts';
 import { sessionsContract } from '#shared/contracts/sessions.ts';
+import { settingsContract } from '#shared/contracts/settings.ts';
 import { shellContract } from '#shared/contracts/shell.ts';
 import { targetsContract } from '#shared/contracts/targets.ts';
 import { timelineContract } from '#shared/contracts/timeline.ts';
@@ -29,10 +32,13 @@ export type ConnectionStatus =
 
 export type TargetsClient = ServiceClient<typeof targetsContract>;
 export type SessionsClient = ServiceClient<typeof sessionsContract>;
+export type SettingsClient = ServiceClient<typeof settingsContract>;
+export type LaunchesClient = ServiceClient<typeof launchesContract>;
 export type ShellClient = ServiceClient<typeof shellContract>;
 export type TimelineClient = ServiceClient<typeof timelineContract>;
 export type HeapClient = ServiceClient<typeof heapContract>;
 export type MemoryClient = ServiceClient<typeof memoryContract>;
+export type ReferencesClient = ServiceClient<typeof referencesContract>;
 export type FamilyClient = ServiceClient<typeof familyContract>;
 export type ExploreClient = ServiceClient<typeof exploreContract>;
 
@@ -44,10 +50,13 @@ export interface Workbench {
   readonly sessions: SessionsClient;
   readonly family: FamilyClient;
   readonly shell: ShellClient;
+  readonly settings: SettingsClient;
+  readonly launches: LaunchesClient;
   timeline(sessionId: string): TimelineClient;
   heap(sessionId: string): HeapClient;
   explore(sessionId: string): ExploreClient;
   memory(sessionId: string): MemoryClient;
+  references(sessionId: string): ReferencesClient;
   reconnectNow(): void;
   close(): void;
 }
@@ -170,10 +179,13 @@ export function createWorkbench(open: OpenChannel): Workbench {
     sessions: service(sessionsContract),
     family: service(familyContract),
     shell: service(shellContract),
+    settings: service(settingsContract),
+    launches: service(launchesContract),
     timeline: scoped(timelineContract),
     heap: scoped(heapContract),
     explore: scoped(exploreContract),
     memory: scoped(memoryContract),
+    references: scoped(referencesContract),
     reconnectNow() {
       if (status.value.state === 'lost' && status.value.retryAt !== 0) void connect();
     },

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { captureContract } from '#main/hosts/capture-contract.ts';
 import { memoryContract } from '#shared/contracts/memory.ts';
+import { referencesContract } from '#shared/contracts/references.ts';
 import { timelineContract } from '#shared/contracts/timeline.ts';
 import { createChannelCore } from '#shared/rpc/channel.ts';
 import { createRpcClient } from '#shared/rpc/client.ts';
@@ -36,6 +37,7 @@ export async function startSessionHost() {
     capture: client.service(captureContract),
     timeline: client.service(timelineContract),
     memory: client.service(memoryContract),
+    references: client.service(referencesContract),
     async stop() {
       if (child.connected) child.disconnect();
       const timer = setTimeout(() => child.kill('SIGKILL'), 4_000);
