@@ -6,8 +6,11 @@
 import type { Event, Session, WebContents, WebFrameMain } from 'electron';
 import { isOwnUrl } from './origin.ts';
 
-/** The only permission: copying text that the user selected. Reading the clipboard is not asked for. */
-export const ALLOWED_PERMISSIONS: readonly string[] = ['clipboard-sanitized-write'];
+/**
+ * Copying text that the user selected, and telling that long work has ended (the page asks in the click that switches it on).
+ * Reading the clipboard is not asked for.
+ */
+export const ALLOWED_PERMISSIONS: readonly string[] = ['clipboard-sanitized-write', 'notifications'];
 
 type GuardedSession = Pick<
   Session,

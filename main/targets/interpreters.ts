@@ -2,7 +2,7 @@
 import { constants } from 'node:fs';
 import { access, readdir, realpath } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { basename, delimiter, join } from 'node:path';
+import { basename, delimiter, dirname, join } from 'node:path';
 import type { Interpreter } from '#shared/model/target.ts';
 import { readVersionOf } from './runtime/version.ts';
 
@@ -15,10 +15,15 @@ export interface InterpreterOptions {
   bundledNode?: string | null;
 }
 
+const USUAL_NAMES = ['.venv', 'venv', 'env'];
+/** Folders of a project that are looked into for an environment. */
+const MAX_FOLDERS = 100;
+
 interface Candidate {
   kind: 'python' | 'node';
   path: string;
   origin: string;
+  detail?: string;
 }
 
 /** Sorted by kind, then the origin nearest to the user's work, then the newest version. The same file is listed once. */
@@ -27,9 +32,12 @@ export async function findInterpreters(options: InterpreterOptions = {}): Promis
   const home = options.home ?? homedir();
   const candidates = [
     ...(await virtualEnvironments(options.cwd ?? process.cwd(), env)),
+    ...condaEnvironment(env),
     ...(await onPath(env, home)),
     ...(await versionFolders('python', join(env['PYENV_ROOT'] ?? join(home, '.pyenv'), 'versions'), 'pyenv')),
     ...(await versionFolders('node', join(env['NVM_DIR'] ?? join(home, '.nvm'), 'versions', 'node'), 'nvm')),
+    ...(await fnm(env, home)),
+    ...(await versionFolders('node', join(env['VOLTA_HOME'] ?? join(home, '.volta'), 'tools', 'image', 'node'), 'volta')),
     ...(await inFolder('/usr/bin', 'system')),
     ...(await inFolder('/usr/local/bin', 'system')),
     ...bundled(options.bundledNode),
@@ -42,7 +50,7 @@ export async function findInterpreters(options: InterpreterOptions = {}): Promis
     seen.add(info.identity);
     found.push({ ...candidate, version: info.version, ...support(candidate.kind, info.version) });
   }
-  const origins = ['virtual environment', 'PATH', 'pyenv', 'nvm', 'system', 'bundled'];
+  const origins = ['virtual environment', 'conda', 'PATH', 'pyenv', 'nvm', 'fnm', 'volta', 'system', 'bundled'];
   return found.sort(
     (a, b) =>
       (a.kind === b.kind ? 0 : a.kind === 'python' ? -1 : 1) || origins.indexOf(a.origin) - origins.indexOf(b.origin) || compareVersions(b.version, a.version),
@@ -74,21 +82,40 @@ export function support(kind: 'python' | 'node', version: string): { supported: 
 }
 
 async function virtualEnvironments(cwd: string, env: NodeJS.ProcessEnv): Promise<Candidate[]> {
-  const folders = [env['VIRTUAL_ENV'], join(cwd, '.venv'), join(cwd, 'venv'), join(cwd, 'env')].filter((folder) => folder !== undefined && folder !== '');
+  const inside = await readdir(cwd, { withFileTypes: true }).catch(() => []);
+  const names = inside.filter((entry) => entry.isDirectory() || entry.isSymbolicLink()).map(({ name }) => name);
+  // The usual names first; any other folder can be an environment, too.
+  names.sort((a, b) => Number(USUAL_NAMES.includes(b)) - Number(USUAL_NAMES.includes(a)) || (a < b ? -1 : 1));
+  const folders = [env['VIRTUAL_ENV'], ...names.slice(0, MAX_FOLDERS).map((name) => join(cwd, name))].filter((folder) => folder !== undefined && folder !== '');
   const program = process.platform === 'win32' ? join('Scripts', 'python.exe') : join('bin', 'python');
   const candidates: Candidate[] = [];
   for (const folder of new Set(folders as string[])) {
     // A folder named env may be anything; pyvenv.cfg makes it an environment.
     const isEnvironment = await access(join(folder, 'pyvenv.cfg')).then(() => true, () => false);
-    if (isEnvironment) candidates.push({ kind: 'python', path: join(folder, program), origin: 'virtual environment' });
+    if (isEnvironment) candidates.push({ kind: 'python', path: join(folder, program), origin: 'virtual environment', detail: `virtual environment ${basename(folder)} in ${basename(dirname(folder)) || dirname(folder)}` });
   }
   return candidates;
+}
+
+function condaEnvironment(env: NodeJS.ProcessEnv): Candidate[] {
+  const folder = env['CONDA_PREFIX'];
+  if (!folder) return [];
+  return [{ kind: 'python', path: process.platform === 'win32' ? join(folder, 'python.exe') : join(folder, 'bin', 'python'), origin: 'conda', detail: `conda environment ${env['CONDA_DEFAULT_ENV'] ?? basename(folder)}` }];
+}
+
+/** fnm keeps each version in a folder `installation`; where they lie has changed once. */
+async function fnm(env: NodeJS.ProcessEnv, home: string): Promise<Candidate[]> {
+  const places = new Set([env['FNM_DIR'], join(home, '.local', 'share', 'fnm'), join(home, '.fnm'), join(home, 'Library', 'Application Support', 'fnm')].filter((place) => place !== undefined));
+  const found = await Promise.all([...places].map((place) => versionFolders('node', join(place, 'node-versions'), 'fnm', join('installation', 'bin'))));
+  return found.flat();
 }
 
 async function onPath(env: NodeJS.ProcessEnv, home: string): Promise<Candidate[]> {
   const candidates: Candidate[] = [];
   for (const folder of new Set((env['PATH'] ?? '').split(delimiter).filter((folder) => folder.startsWith('/') || /^[A-Za-z]:/.test(folder)))) {
     // pyenv's shims are scripts that choose one of its versions; those are listed themselves.
+    // Volta's are programs that choose as well.
+    if (folder === join(env['VOLTA_HOME'] ?? join(home, '.volta'), 'bin')) continue;
     if (folder.startsWith(join(env['PYENV_ROOT'] ?? join(home, '.pyenv'), 'shims')) || folder.includes('/pyenv-virtualenv/shims')) continue;
     candidates.push(...(await inFolder(folder, 'PATH')));
   }
@@ -103,9 +130,9 @@ async function inFolder(folder: string, origin: string): Promise<Candidate[]> {
     .map((name) => ({ kind: name.startsWith('python') ? 'python' : 'node', path: join(folder, name), origin }));
 }
 
-async function versionFolders(kind: 'python' | 'node', folder: string, origin: string): Promise<Candidate[]> {
+async function versionFolders(kind: 'python' | 'node', folder: string, origin: string, bin = 'bin'): Promise<Candidate[]> {
   const names = await readdir(folder).catch(() => [] as string[]);
-  return names.filter((name) => !name.startsWith('.')).map((name) => ({ kind, path: join(folder, name, 'bin', kind), origin }));
+  return names.filter((name) => !name.startsWith('.')).map((name) => ({ kind, path: join(folder, name, bin, kind), origin }));
 }
 
 function bundled(path: string | null | undefined): Candidate[] {

@@ -2,15 +2,19 @@
 import { defineStore } from 'pinia';
 import { ref } from 'vue';
 import { COMMANDS, type CommandId, type CommandSpec } from '#shared/model/commands.ts';
+import { visibleText } from '#shared/format/visible-text.ts';
 import { allocatorsNav, gcNav, segmentsNav } from '../navigation/memory-nav.ts';
 import { compareNav, snapshotNav } from '../navigation/nav-state.ts';
+import { useWorkbench } from '../host/workbench.ts';
 import { useNavigationStore } from '../stores/navigation.ts';
+import { useNoticesStore } from '../stores/notices.ts';
 import { lastPair, useSessionsStore } from '../stores/sessions.ts';
 import { useSettingsStore } from '../stores/settings.ts';
+import { useShellStore } from '../stores/shell.ts';
 import { matchesKey } from './keys.ts';
 import { cyclePane, focusFirst } from './panes.ts';
 
-export type CommandDialog = 'palette' | 'shortcuts' | 'mark' | 'terminate' | 'open-files';
+export type CommandDialog = 'palette' | 'shortcuts' | 'mark' | 'terminate' | 'open-files' | 'rename' | 'delete' | 'keep-comparison' | 'about';
 
 interface Binding {
   when?: () => boolean;
@@ -21,8 +25,16 @@ export const useCommands = defineStore('commands', () => {
   const navigation = useNavigationStore();
   const sessions = useSessionsStore();
   const settings = useSettingsStore();
+  const shell = useShellStore();
+  const notices = useNoticesStore();
+  const workbench = useWorkbench();
   /** The dialog that is open; the frame shows it. */
   const dialog = ref<CommandDialog | null>(null);
+  /** The notes of the session are in sight. */
+  const notesOpen = ref(false);
+
+  const zooms = () => shell.info?.zooms === true;
+  const zoom = (step: 'in' | 'out' | 'reset') => () => void workbench.shell.zoom({ step }).catch(() => undefined);
 
   const current = () => sessions.current;
   const attached = () => current()?.state === 'attached';
@@ -30,11 +42,23 @@ export const useCommands = defineStore('commands', () => {
     const session = current();
     if (session) work(session.id);
   };
+  const saved = () => current() !== null && current()?.kind !== 'files' && current()?.dir !== null;
   const readySnapshots = () => current()?.snapshots.filter((snapshot) => snapshot.state === 'ready') ?? [];
 
   const bindings: Record<CommandId, Binding> = {
     'start.show': { run: () => navigation.go({ view: 'start' }) },
     'files.open': { run: () => (dialog.value = 'open-files') },
+    'session.notes': { when: saved, run: () => (notesOpen.value = !notesOpen.value) },
+    'session.rename': { when: saved, run: () => (dialog.value = 'rename') },
+    'session.export': {
+      when: saved,
+      run: () => {
+        const session = current();
+        if (session?.dir) void sessions.exportSaved(session.dir, visibleText(session.title, 60));
+      },
+    },
+    'session.delete': { when: () => saved() && !attached() && current()?.state !== 'starting', run: () => (dialog.value = 'delete') },
+    'settings.show': { run: () => navigation.go({ view: 'settings' }) },
     'session.close': { when: () => current() !== null, run: withSession((id) => void sessions.close(id)) },
     'target.snapshot': { when: () => attached() && current()?.capabilities.snapshot === true, run: withSession((id) => void sessions.takeSnapshot(id)) },
     'target.collect': { when: () => attached() && current()?.capabilities.collect === true, run: withSession((id) => void sessions.collectGarbage(id)) },
@@ -67,8 +91,12 @@ export const useCommands = defineStore('commands', () => {
     'view.gc': { when: () => current()?.capabilities.timeline === true, run: withSession((id) => navigation.go(gcNav(id))) },
     'view.allocators': { when: () => current()?.capabilities.timeline === true, run: withSession((id) => navigation.go(allocatorsNav(id))) },
     'view.segments': { when: () => current()?.capabilities.timeline === true, run: withSession((id) => navigation.go(segmentsNav(id))) },
+    'view.keepComparison': { when: () => saved() && navigation.current.view === 'compare' && readySnapshots().length > 1, run: () => (dialog.value = 'keep-comparison') },
     'view.filter': { when: () => document.querySelector('[data-filter]') !== null, run: () => focusFirst('[data-filter]') },
     'view.theme': { run: () => void settings.nextTheme() },
+    'view.zoomIn': { when: zooms, run: zoom('in') },
+    'view.zoomOut': { when: zooms, run: zoom('out') },
+    'view.zoomReset': { when: zooms, run: zoom('reset') },
     'go.back': { run: () => navigation.back() },
     'go.forward': { run: () => navigation.forward() },
     'go.palette': { run: () => (dialog.value = 'palette') },
@@ -76,6 +104,11 @@ export const useCommands = defineStore('commands', () => {
     'go.nextPane': { run: () => cyclePane(1) },
     'go.previousPane': { run: () => cyclePane(-1) },
     'help.shortcuts': { run: () => (dialog.value = 'shortcuts') },
+    'help.crashFolder': {
+      when: () => (shell.info?.crashDir ?? null) !== null,
+      run: () => void workbench.shell.openCrashFolder({}).catch((error: unknown) => notices.failed('Crash reports', error)),
+    },
+    'help.about': { run: () => (dialog.value = 'about') },
   };
 
   function available(id: CommandId): boolean {
@@ -104,5 +137,5 @@ export const useCommands = defineStore('commands', () => {
     return COMMANDS.find((command) => command.id === id) as CommandSpec;
   }
 
-  return { dialog, available, run, handleKey, spec };
+  return { dialog, notesOpen, available, run, handleKey, spec };
 });

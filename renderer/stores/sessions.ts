@@ -1,9 +1,11 @@
 /** What is open, and the actions on it. Actions report their failures where the session is shown. */
 import { defineStore } from 'pinia';
 import { computed, ref, shallowRef } from 'vue';
+import { formatBytes } from '#shared/format/bytes.ts';
 import { formatDuration } from '#shared/format/durations.ts';
-import type { RecentSession, SessionInfo, SnapshotArtefact } from '#shared/model/session.ts';
+import type { RecentSession, SavedComparison, SessionInfo, SnapshotArtefact } from '#shared/model/session.ts';
 import { isCancelled, toWireError, type WireError } from '#shared/rpc/errors.ts';
+import { saveForUser } from '../host/files.ts';
 import { useWorkbench } from '../host/workbench.ts';
 import { collectionLines } from '../views/session/collection-result.ts';
 import { compareNav, snapshotNav, type NavState } from '../navigation/nav-state.ts';
@@ -87,9 +89,39 @@ export const useSessionsStore = defineStore('sessions', () => {
     if (navigation.sessionId === sessionId) navigation.go({ view: 'start' });
   }
 
-  /** Opens snapshot files or one session folder and shows it; throws for the caller to show the failure in place. */
+  const setNotes = (sessionId: string, notes: string) => act(sessionId, 'Notes', () => workbench.sessions.setNotes({ sessionId, notes }));
+  const saveComparison = (comparison: { sessionId: string; comparisonId?: string } & Pick<SavedComparison, 'name' | 'baseId' | 'comparedId' | 'view'>) =>
+    act(comparison.sessionId, 'Keep comparison', () => workbench.sessions.saveComparison(comparison));
+  const deleteComparison = (sessionId: string, comparisonId: string) => act(sessionId, 'Delete comparison', () => workbench.sessions.deleteComparison({ sessionId, comparisonId }));
+
+  async function renameSaved(dir: string, title: string): Promise<void> {
+    await workbench.sessions.renameSaved({ dir, title });
+    await loadRecent();
+  }
+
+  async function deleteSaved(dir: string): Promise<void> {
+    const open = all.value.find((session) => session.dir === dir);
+    const { kept } = await workbench.sessions.deleteSaved({ dir });
+    if (open && navigation.sessionId === open.id) navigation.go({ view: 'start' });
+    notices.done('Session deleted', kept.length > 0 ? [`Not ours and still there: ${kept.slice(0, 5).join(', ')}${kept.length > 5 ? ' …' : ''}`] : []);
+    await loadRecent();
+  }
+
+  /** Packs it and hands it to the user; failures and success are notices, because it may take a while. */
+  async function exportSaved(dir: string, title: string): Promise<void> {
+    try {
+      const { path, bytes, suggestedName } = await tasks.run({ kind: 'export', label: `Packing ${title}` }, (context) => workbench.sessions.exportSaved({ dir }, context));
+      const saved = await saveForUser(workbench.shell, path, suggestedName);
+      if (saved !== null) notices.done('Session exported', [`${saved}, ${formatBytes(bytes)}`]);
+    } catch (error) {
+      notices.failed('The session could not be exported', error);
+    }
+  }
+
+  /** Opens snapshot files, session archives or one session folder and shows it; throws for the caller to show the failure in place. */
   async function openPaths(paths: string[]): Promise<void> {
-    const { sessionId } = await workbench.sessions.open({ paths });
+    const label = paths.length === 1 ? `Opening ${paths[0]?.split(/[\\/]/).at(-1) ?? ''}` : `Opening ${paths.length} files`;
+    const { sessionId } = await tasks.run({ kind: 'upload', label }, (context) => workbench.sessions.open({ paths }, context));
     await show(sessionId);
   }
 
@@ -121,6 +153,12 @@ export const useSessionsStore = defineStore('sessions', () => {
     terminate,
     rename,
     deleteSnapshot,
+    setNotes,
+    saveComparison,
+    deleteComparison,
+    renameSaved,
+    deleteSaved,
+    exportSaved,
     close,
     openPaths,
     addFiles,

@@ -11,6 +11,7 @@ export const useTargetsStore = defineStore('targets', () => {
   const processes = shallowRef<readonly ProcessInfo[] | null>(null);
   const processError = shallowRef<WireError | null>(null);
   const interpreters = shallowRef<readonly Interpreter[] | null>(null);
+  let interpretersOf: string | null = null;
   let watchers = 0;
   let stop: (() => void) | null = null;
 
@@ -38,8 +39,13 @@ export const useTargetsStore = defineStore('targets', () => {
     };
   }
 
-  async function loadInterpreters(): Promise<void> {
-    if (interpreters.value === null) interpreters.value = await targets.interpreters({});
+  /** Looks again for another folder: its virtual environments come first. */
+  async function loadInterpreters(cwd = ''): Promise<void> {
+    if (interpreters.value !== null && interpretersOf === cwd) return;
+    interpretersOf = cwd;
+    interpreters.value = null;
+    const found = await targets.interpreters(cwd === '' ? {} : { cwd }).catch(() => []);
+    if (interpretersOf === cwd) interpreters.value = found;
   }
 
   return { processes, processError, interpreters, watchProcesses, loadInterpreters };

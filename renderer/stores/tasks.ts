@@ -4,7 +4,10 @@
  */
 import { defineStore } from 'pinia';
 import { computed, ref } from 'vue';
+import { isCancelled } from '#shared/rpc/errors.ts';
+import { visibleText } from '#shared/format/visible-text.ts';
 import { useWorkbench } from '../host/workbench.ts';
+import { useDesktopNoticesStore } from './desktop-notices.ts';
 
 export interface TaskProgress {
   phase: string;
@@ -35,6 +38,7 @@ export interface TaskRequest {
 
 export const useTasksStore = defineStore('tasks', () => {
   const { sessions } = useWorkbench();
+  const desktop = useDesktopNoticesStore();
   const tasks = ref<Task[]>([]);
   const controllers = new Map<string, AbortController>();
   let nextId = 1;
@@ -59,16 +63,22 @@ export const useTasksStore = defineStore('tasks', () => {
       cancellable: true,
       cancelling: false,
     });
+    const startedAt = Date.now();
     if (outer?.aborted) controller.abort();
     outer?.addEventListener('abort', onOuterAbort, { once: true });
     try {
-      return await work({
+      const result = await work({
         signal: controller.signal,
         onProgress: (progress) => {
           const task = tasks.value.find((candidate) => candidate.id === id);
           if (task) task.progress = progress;
         },
       });
+      desktop.workEnded(visibleText(request.label, 120), startedAt, false);
+      return result;
+    } catch (error) {
+      if (!isCancelled(error)) desktop.workEnded(visibleText(request.label, 120), startedAt, true);
+      throw error;
     } finally {
       outer?.removeEventListener('abort', onOuterAbort);
       controllers.delete(id);

@@ -17,7 +17,7 @@ describe('session guards', () => {
 
   test('every permission of Electron is refused but copying to the clipboard', () => {
     expect(ALLOWED_PERMISSIONS).toEqual(['clipboard-sanitized-write']);
-    for (const permission of ['media', 'geolocation', 'notifications', 'clipboard-read', 'openExternal', 'fileSystem', 'usb', 'serial', 'hid', 'display-capture', 'unknown']) {
+    for (const permission of ['media', 'geolocation', 'clipboard-read', 'openExternal', 'fileSystem', 'usb', 'serial', 'hid', 'display-capture', 'unknown']) {
       expect(request(permission, { isMainFrame: true, requestingUrl: OWN }), permission).toBe(false);
       expect(session.checkHandler!(null, permission, 'app://workbench'), permission).toBe(false);
     }
