@@ -118,6 +118,8 @@ function main() {
     chmodSync(program, 0o755);
     // The loader and libraries of its own suite, whatever this machine has; DT_RPATH also serves the extension modules.
     execFileSync(patchelf, ['--force-rpath', '--set-rpath', libraries, '--set-interpreter', loader, program]);
+    // A prefix of the usual shape: virtual environments made from it look for bin and lib side by side.
+    if (!existsSync(join(at, 'lib'))) symlinkSync(join('usr', 'lib'), join(at, 'lib'));
     const bin = join(at, 'bin');
     mkdirSync(bin, { recursive: true });
     for (const name of [`python${minor}`, 'python3', 'python']) symlinkSync(join('..', 'usr', 'bin', `python${minor}`), join(bin, name));

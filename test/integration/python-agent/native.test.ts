@@ -10,7 +10,7 @@ import { readSnapshot, type Snapshot } from './snapshot-reader.ts';
 
 const native = nativeWalker();
 const { found, missing } = supportedInterpreters();
-const NEWEST = 13;
+const NEWEST = 15;
 const known = found.filter((one) => Number(one.minor.split('.')[1]) <= NEWEST);
 const BENCH_TARGET = resolve(import.meta.dirname, '../../bench/agent-target.py');
 

@@ -9,7 +9,7 @@ from .static import Builtin, Function, MethodDescriptor, Module
 
 import _weakref
 
-ABI = 2
+ABI = 3
 OLDEST, NEWEST = (3, 8), (3, 15)
 WALL = 0x40000000  # __WALL: also children without an exit signal
 CHECK_SECONDS = 10.0
@@ -18,7 +18,7 @@ CHECK_SECONDS = 10.0
 SLOTS = {name: number for number, name in enumerate((
     'layout', 'types', 'strings', 'first', 'synthetic', 'edges', 'counts', 'frames', 'marks',
     'seeds', 'held', 'granules', 'head', 'middle', 'tail', 'file', 'pipe', 'probes', 'witness',
-    'start', 'estimate', 'keep', 'sized'))}
+    'start', 'estimate', 'keep', 'sized', 'places'))}
 
 # Modules whose C types may be asked for their size: they only add up fields.
 SIZED = ('_asyncio', '_collections', '_decimal', '_elementtree', '_functools', '_hashlib', '_io',
@@ -159,6 +159,42 @@ def _layout_words(layout):
     return array('q', [layout[name] for name in probes.FIELDS])
 
 
+def _variables(witness):
+    # type: (str) -> array
+    """The address of an interned string, then begin and end of each piece of memory in which the
+    interpreter keeps its variables: data of the file `dict` is in, and what follows it at once."""
+    found = array('Q', [id(witness)])
+    try:
+        with open('/proc/self/maps', 'rb') as file:
+            lines = file.read().decode('utf-8', 'replace').splitlines()
+    except OSError:
+        return found
+    entries = []
+    for line in lines:
+        parts = line.split(None, 5)
+        begin, _, end = parts[0].partition('-')
+        entries.append((int(begin, 16), int(end, 16), parts[1], parts[5] if len(parts) > 5 else ''))
+    file = [e[3] for e in entries if e[0] <= id(dict) < e[1]]
+    last = None
+    for begin, end, access, name in entries:
+        if access[:2] == 'rw' and (file and name and name == file[0] or not name and begin == last):
+            found.extend((begin, end))
+            last = end
+        elif name and file and name == file[0]:
+            last = end
+        else:
+            last = None
+    return found
+
+
+def interned_objection():
+    # type: () -> str
+    """Why the table of interned strings is not shown, or None."""
+    if State.layout is None:
+        return State.reason or 'the native walker has not been asked yet'
+    return None if State.layout['interned'] > 0 else 'the table of interned strings was not found'
+
+
 def _empty():
     """Blocks for a run that has no roots."""
     for slot in SLOTS:
@@ -172,6 +208,7 @@ def _check():
     layout = probes.calibrate(_read)
     words, types = _layout_words(layout), _types()
     sized = b'\0'.join([name.encode('ascii') for name in SIZED]) + b'\0\0'
+    places = _variables(_check.__name__)
     found, keep = probes.known()
     fresh = [keep]
     witness = [fresh, sys.modules, sys.__dict__, probes.Plain, _check]
@@ -183,6 +220,7 @@ def _check():
     put('sized', sized)
     put('probes', objects)
     put('witness', witnesses)
+    put('places', places)
     young = len(gc.get_objects(generation=0))
     frozen = gc.get_freeze_count()
     told = decode(_ask())
@@ -200,6 +238,7 @@ def _check():
     layout['gcFrozen'] = told['frozen'] if fits and told['frozen'] else -1
     if not fits and still:
         raise probes.Mismatch('the frozen objects are elsewhere')
+    layout['interned'] = told['interned'] or -1
     State.layout = layout
 
 

@@ -18,7 +18,7 @@ FIELDS = (
     'generatorFrame', 'generatorLocals', 'frameInner', 'frameBack', 'frameCode', 'frameGlobals',
     'frameBuiltins', 'frameLocals', 'codeLocals', 'codeCells', 'codeFree', 'codeLine', 'codeName',
     'codeFile', 'gcHeads', 'gcFrozen', 'tupleItems',
-    'threshold0', 'threshold1')
+    'threshold0', 'threshold1', 'interned')
 
 # Where instances keep their values, relative to the object: 3.11 has two pointers in front of the
 # collector's header, 3.12 one for both, 3.13 a pointer there and the values behind the object.

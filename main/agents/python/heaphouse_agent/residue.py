@@ -5,7 +5,7 @@ cyclic garbage that has not been collected yet. Each kind gets its own root.
 """
 from .compat import IMMORTAL, gc
 from .naming import ELEMENT, WEAK
-from .roots import GARBAGE, HELD
+from .roots import GARBAGE, HELD, INTERNED
 from .walk import STRIDE
 
 
@@ -19,13 +19,18 @@ def attach(walk, nodes, start, extra, tick):
     first_edge = len(sink.e_to)
     if missing:
         rest = [o for o in gc.get_objects() if id(o) in missing]
+        table = interned_table(rest)
         for o in rest:
-            sink.enter(o)
-        heads = len(rest)
+            if o is not table:
+                sink.enter(o)
+        heads = len(rest) - (table is not None)
         del rest
         o = None  # noqa: F841 - the loop variable held the last object
+        if table is not None:
+            sink.enter(table)
+            sink.folded.add(id(table))
     else:
-        heads = 0
+        heads, table = 0, None
     walk.run(tick)
     # Weak references whose referent nothing we know holds: C code must.
     lost = []
@@ -41,7 +46,29 @@ def attach(walk, nodes, start, extra, tick):
     _classify(walk, nodes, first_node, first_edge, heads)
     for target in lost:
         nodes[HELD][1].append((ELEMENT, len(nodes[HELD][1]), target))
+    if table is not None:
+        edges = nodes[INTERNED][1]
+        edges.append((ELEMENT, 0, index[id(table)]))
+        for key in list(table):
+            if id(key) not in index and id(key) not in own:
+                edges.append((ELEMENT, len(edges), sink.enter(key)))
+        key = table = None
+        walk.run(tick)
     assert base == len(nodes)
+
+
+def interned_table(objects):
+    # type: (list) -> dict
+    """The table of interned strings among objects nothing else holds (3.14+), or None: a dict that
+    maps each string to itself. It does not count these references."""
+    for o in objects:
+        if type(o) is dict and len(o) > 100:
+            for key, value in list(o.items()):
+                if key is not value or type(key) is not str:
+                    break
+            else:
+                return o
+    return None
 
 
 def _classify(walk, nodes, first_node, first_edge, heads):

@@ -7,9 +7,9 @@ from .static import (MISSING, is_heap_type, lookup, shadows_instance)
 
 MAX_FRAMES = 2000  # per thread; deeper recursion is cut in the middle of nowhere, and said so
 
-ROOT, GC_ROOTS, MODULES, THREADS, TYPES, HELD, GARBAGE, FIRST_THREAD = range(8)
+ROOT, GC_ROOTS, MODULES, THREADS, TYPES, HELD, GARBAGE, INTERNED, FIRST_THREAD = range(9)
 TITLES = ['', '(GC roots)', '(modules)', '(threads)', '(builtin types)', '(held by C code)',
-          '(unreachable garbage)']
+          '(unreachable garbage)', '(interned strings)']
 
 
 class FrameCopy(object):

@@ -209,11 +209,32 @@ static void residue(u64 estimate) {
     column_drop(&lost);
 }
 
+/* The table of interned strings. It does not count its references, so it hides no edge: its strings
+ * hang on whoever uses them, and only those nobody else was seen to use hang on its root. */
+static void *interned_table(void) {
+    void *d = L[L_INTERNED] > 0 ? PTR(L[L_INTERNED], 0) : 0;
+    return d && TYPE(d) == K[K_DICT] ? d : 0;
+}
+
+static void interned(u64 estimate) {
+    void *d = interned_table(), *key, *value;
+    if (!d) return;
+    u32 n = find(d);
+    if (n == NONE || n < S.synthetic) return;
+    *(u32 *)column_add(&S.interned_edges, 4) = n;
+    for (i64 at = 0; PyDict_Next(d, &at, &key, &value);)
+        if (find(key) == NONE && map_get(&S.own, (u64)key) == NONE) *(u32 *)column_add(&S.interned_edges, 4) = node_new(key);
+    run(estimate);
+}
+
 static void walk(void) {
     u64 estimate = (u64)given[G_ESTIMATE].n;
     S.is_virtual = 1;
     load_given();
     run(estimate);
     swallow();
+    void *d = interned_table();
+    if (d && find(d) == NONE && map_get(&S.own, (u64)d) == NONE) NODE(plan, node_new(d)) = FOLDED; /* no edges of its own */
     residue(estimate);
+    interned(estimate);
 }

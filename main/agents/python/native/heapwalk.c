@@ -15,7 +15,7 @@
 #include "graph.h"
 #include "write.h"
 
-enum { ABI = 2 };
+enum { ABI = 3 };
 
 EXPORT int hh_abi(void) { return ABI; }
 
@@ -139,15 +139,17 @@ static int is_head(u64 at) {
     return next && before && (*(u64 *)(next + 8) & ~3ul) == at && (*(u64 *)before & ~3ul) == at;
 }
 
-/* From a fresh object along its ring to the head of the youngest generation, known by its threshold
- * and that of the next one. */
+/* From a fresh object along its ring to the heads of the generations, known by the thresholds of the
+ * first two. */
 static u64 find_heads(void *fresh) {
     u64 at = (u64)fresh - 16;
     for (u32 n = 0; n < 20000000; n++) {
         at = *(u64 *)at & ~3ul;
         if (!at || at == (u64)fresh - 16) return 0;
-        if (U32(at, 16) != (u32)L[L_THRESHOLD_0] || U32(at, 40) != (u32)L[L_THRESHOLD_1]) continue;
-        if (is_head(at) && is_head(at + 24) && is_head(at + 48)) return at;
+        for (u64 first = at; first + 48 >= at; first -= 24) { /* a collection may have moved it on */
+            if (U32(first, 16) != (u32)L[L_THRESHOLD_0] || U32(first, 40) != (u32)L[L_THRESHOLD_1]) continue;
+            if (is_head(first) && is_head(first + 24) && is_head(first + 48)) return first;
+        }
     }
     return 0;
 }
@@ -157,6 +159,37 @@ static u64 find_heads(void *fresh) {
 static u64 find_frozen(u64 heads) {
     u64 at = *(u64 *)(heads + 72) == heads ? 80 : *(u64 *)(heads + 76) == heads ? 84 : L[L_VERSION] >= 314 ? 72 : 0;
     return at && is_head(heads + at) ? at : 0;
+}
+
+static int read_memory(u64 at, void *to, u64 n) {
+    u64 here[2] = {(u64)to, n}, there[2] = {at, n};
+    long pid = sys6(SYS_GETPID, 0, 0, 0, 0, 0, 0);
+    return sys6(SYS_READ_MEMORY, pid, (long)here, 1, (long)there, 1, 0) == (long)n;
+}
+
+/* Is this the table of interned strings? It maps each to itself; `witness` is one of them. */
+static int is_interned_table(void *d, void *witness) {
+    void *key, *value;
+    u32 n = 0, seen = 0;
+    for (i64 at = 0; PyDict_Next(d, &at, &key, &value); n++) {
+        if (key != value || TYPE(key) != K[K_STR] || !(U32(key, 32) & 3)) return 0;
+        if (key == witness) seen = 1;
+    }
+    return seen && n > 100;
+}
+
+/* Where the interpreter's own variables are: the word that points at the table, or 0. */
+static u64 find_interned(void) {
+    u64 *places = given[G_PLACES].at, head[3];
+    if (!places) return 0;
+    for (i64 i = 1; i + 1 < given[G_PLACES].n; i += 2)
+        for (u64 at = places[i]; at < places[i + 1]; at += 8) {
+            u64 word = *(u64 *)at;
+            if (word & 7 || word < 65536 || word >> 47) continue;
+            if (!read_memory(word, head, sizeof head) || (void *)head[1] != K[K_DICT] || head[2] < 100 || head[2] >> 32) continue;
+            if (is_interned_table((void *)word, (void *)places[0])) return at;
+        }
+    return 0;
 }
 
 static void verify(void) {
@@ -174,6 +207,8 @@ static void verify(void) {
         if (frozen) ring(heads + frozen, count_ring);
         else ring_sizes[3] = 0xFFFFFFFF;
     }
+    out_string(",\"interned\":");
+    out_big(find_interned());
     out_string(",\"frozen\":");
     out_big(frozen);
     out_string(",\"rings\":[");

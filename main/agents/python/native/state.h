@@ -1,7 +1,7 @@
 /* What Python hands over, and the graph of one run. */
 enum { G_LAYOUT, G_TYPES, G_STRINGS, G_FIRST, G_SYNTHETIC, G_EDGES, G_COUNTS, G_FRAMES, G_MARKS, G_SEEDS,
        G_HELD, G_GRANULES, G_HEAD, G_MIDDLE, G_TAIL, G_FILE, G_PIPE, G_PROBES, G_WITNESS, G_START, G_ESTIMATE,
-       G_KEEP, G_SIZED, GIVEN };
+       G_KEEP, G_SIZED, G_PLACES, GIVEN };
 static struct { void *at; i64 n; } given[GIVEN];
 
 /* Offsets found by calibration in native.py, in this order. -1: this version has no such field. */
@@ -11,7 +11,7 @@ enum { L_VERSION, L_ASCII, L_WIDE, L_QUALNAME, L_KEYS, L_VALUES_WORD, L_VALUES_S
        L_GEN_CODE, L_GEN_FRAME, L_GEN_LOCALS, L_FRAME_INNER, L_FRAME_BACK, L_FRAME_CODE, L_FRAME_GLOBALS,
        L_FRAME_BUILTINS, L_FRAME_LOCALS, L_CODE_LOCALS, L_CODE_CELLS, L_CODE_FREE, L_CODE_LINE,
        L_CODE_NAME, L_CODE_FILE, L_GC_HEADS, L_GC_FROZEN, L_TUPLE,
-       L_THRESHOLD_0, L_THRESHOLD_1, LAYOUT };
+       L_THRESHOLD_0, L_THRESHOLD_1, L_INTERNED, LAYOUT };
 static i64 L[LAYOUT];
 
 #define ITEM(tuple, i) PTR(tuple, L[L_TUPLE] + (i64)(i) * 8)
@@ -27,7 +27,7 @@ static void *K[KNOWN];
 
 enum { E_CONTEXT, E_ELEMENT, E_PROPERTY, E_INTERNAL, E_HIDDEN, E_SHORTCUT, E_WEAK };
 enum { N_STRING = 2, N_OBJECT = 3, N_CODE = 4, N_CLOSURE = 5, N_NUMBER = 7, N_NATIVE = 8, N_SYNTHETIC = 9 };
-enum { ROOT, GC_ROOTS, MODULES, THREADS, TYPES, HELD, GARBAGE };
+enum { ROOT, GC_ROOTS, MODULES, THREADS, TYPES, HELD, GARBAGE, INTERNED };
 enum { STRIDE = 9, PREVIEW = 100 };
 #define FOLDED 0xFFFFFFFEu
 
@@ -48,7 +48,7 @@ static struct {
     u32 *text_slots;
     u64 text_mask;
     struct map own, types, folded;
-    struct column plans, slot_list, pending, refs_seen, content, held_edges, garbage_edges;
+    struct column plans, slot_list, pending, refs_seen, content, held_edges, garbage_edges, interned_edges;
     struct map count; /* of the references of one object, when there are many */
     u8 is_virtual, in_copy;
     volatile int cancelled;
@@ -59,7 +59,7 @@ static struct {
 static void drop_all(void) {
     struct column *all[] = {&S.addr, &S.name, &S.size, &S.edges, &S.refs, &S.plan, &S.e_to, &S.e_name, &S.e_type,
                             &S.text, &S.text_at, &S.plans, &S.slot_list, &S.pending, &S.refs_seen, &S.content,
-                            &S.held_edges, &S.garbage_edges};
+                            &S.held_edges, &S.garbage_edges, &S.interned_edges};
     for (u32 i = 0; i < sizeof all / sizeof *all; i++) column_drop(all[i]);
     unmap_memory(S.slots, (S.mask + 1) * 4);
     unmap_memory(S.text_slots, (S.text_mask + 1) * 4);

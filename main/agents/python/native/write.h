@@ -1,10 +1,14 @@
+/* What the walk itself tied to a root, or nothing. */
+static struct column *found_edges(u32 n) {
+    return n == HELD ? &S.held_edges : n == GARBAGE ? &S.garbage_edges : n == INTERNED ? &S.interned_edges : 0;
+}
+
 /* The columns as `.heapsnapshot` text, then the answer for the agent. */
 static void write_snapshot(void) {
     u64 total_edges = S.e_count;
     u32 *counts = given[G_COUNTS].at; /* edges of each synthetic node, without what follows */
-    u64 held = S.held_edges.used / 4, garbage = S.garbage_edges.used / 4;
     for (u32 i = 0; i < S.synthetic; i++) total_edges += counts[i];
-    total_edges += held + garbage;
+    total_edges += (S.held_edges.used + S.garbage_edges.used + S.interned_edges.used) / 4;
     if (!out.at) column_grow(&out, OUT_ROOM + 65536);
     out.used = 0;
 
@@ -43,7 +47,8 @@ static void write_snapshot(void) {
     out_string(",\n\"nodes\":[");
     u32 root_class = fixed("(root)"), *titles = counts + S.synthetic;
     for (u32 n = 0; n < S.synthetic; n++) {
-        u32 edges = counts[n] + (u32)(n == HELD ? held : n == GARBAGE ? garbage : 0);
+        struct column *more = found_edges(n);
+        u32 edges = counts[n] + (u32)(more ? more->used / 4 : 0);
         u32 fields[STRIDE] = {N_SYNTHETIC, titles[n], n * 2 + 1, 0, edges, 0, 0, 0, root_class};
         out_room(128);
         if (n) out_char(',');
@@ -93,7 +98,7 @@ static void write_snapshot(void) {
             out_char(',');
             out_number(edge[2] * STRIDE);
         }
-        struct column *more = n == HELD ? &S.held_edges : n == GARBAGE ? &S.garbage_edges : 0;
+        struct column *more = found_edges(n);
         for (u64 i = 0; more && i < more->used / 4; i++) {
             out_room(64);
             out_string(",1,");
