@@ -84,6 +84,7 @@ class Job(object):
         self.mode, self.reason = choose(wanted)  # ValueError: refused
         self.file_fd = self.pipe_fd = self.pid = None
         self.chunks = 0
+        self.last_progress = 1, 1
         self.last_word = None  # of the thread that stops the world
         self.thread_out = False
         self.cancelled = False
@@ -341,11 +342,16 @@ class Job(object):
             self.last_word = (kind, payload)  # told when its thread has put everything away
             return
         if kind == b'C':
+            if not self.chunks:
+                # As V8 does: walked, now it is handed over. DevTools listens to chunks from here on.
+                self._tell(*(self.last_progress + (True,)))
             self.chunks += 1
             self.session.connection.send_bytes(payload)
         elif kind == b'P':
             done, total = payload.split()
-            self._tell(int(done), int(total), False)
+            self.last_progress = int(total), int(total)
+            if not self.chunks:
+                self._tell(int(done), int(total), False)
         elif kind == b'E':
             self.end(None, payload.decode('utf-8', 'replace'))
         elif kind == b'N':
@@ -361,7 +367,8 @@ class Job(object):
                 'pauseMs': self.pause_ms, 'elapsedMs': monotonic_ms() - self.started,
                 'consistent': self.mode in CONSISTENT,
             })
-            self._tell(result['nodes'] * 2, result['nodes'] * 2, True)
+            if not self.chunks:
+                self._tell(result['nodes'] * 2, result['nodes'] * 2, True)
             self.end(result)
 
     def _tell(self, done, total, finished):
