@@ -87,6 +87,12 @@ export function publishEnd(halves: EdgeHalves, end: number): boolean {
   return worth;
 }
 
+/** The front stops at its next block, with nothing. */
+export function giveUp(halves: EdgeHalves): void {
+  Atomics.store(halves.claims, LAST, 0);
+  Atomics.notify(halves.claims, LAST);
+}
+
 /** The block with the last record; what is left of the section behind it counts to it. */
 function lastBlock(halves: EdgeHalves, end: number): number {
   return Math.max(0, Math.floor((end - 1 - MARGIN_BYTES - halves.start) / halves.blockBytes));

@@ -1,5 +1,5 @@
 import { bytes, uint32 } from './columns.ts';
-import { createClaims, edgesBackward, halvesMeet, publishEnd, readsInHalves } from './edge-halves.ts';
+import { createClaims, edgesBackward, giveUp, halvesMeet, publishEnd, readsInHalves } from './edge-halves.ts';
 import type { EdgeHalf, EdgeHalves } from './edge-halves.ts';
 import type { HeapHeader } from './header.ts';
 import type { Helper } from './helper.ts';
@@ -17,10 +17,14 @@ import type { ByteSource } from './source.ts';
 export interface EdgeReading {
   /** The edges have been passed over here: `finish` has them. */
   readonly active: boolean;
+  /** They have been passed over at some time. */
+  readonly used: boolean;
   /** At the nodes. */
   begin(source: ByteSource, header: HeapHeader): Promise<void>;
   /** At the edges: goes behind the section and says true when they are read by two threads. */
   passOver(source: ByteSource, pacer: Pacer): Promise<boolean>;
+  /** Lets the helper go on where the edges were not what they seemed; does nothing where they were. */
+  release(): void;
   /** Null when the edges are not plain. */
   finish(file: number, pacer: Pacer, run: RunOptions | undefined): Promise<EdgeColumns | null>;
 }
@@ -36,9 +40,13 @@ export function createEdgeReading(path: string, helper: Helper, blockBytes: numb
   let edgeCount = 0;
   let end = 0;
   let active = false;
+  let used = false;
   return {
     get active() {
       return active;
+    },
+    get used() {
+      return used;
     },
     async begin(source, header) {
       if (source.plainFile === null || front || !readsInHalves(header)) return;
@@ -65,9 +73,13 @@ export function createEdgeReading(path: string, helper: Helper, blockBytes: numb
       halves = { ...halves, start };
       const worth = publishEnd(halves, end);
       active = found && worth;
+      used ||= active || !found;
       if (found && !worth) await source.seek(start - 1);
       else if (found) source.pos++;
       return active;
+    },
+    release() {
+      if (halves && !active) giveUp(halves);
     },
     async finish(file, pacer, run) {
       if (!halves || !front) return null;

@@ -43,7 +43,7 @@ export interface OpenOptions extends RunOptions {
 }
 
 /** Smaller files are read before a thread has started. */
-const HELPER_FROM_BYTES = 8 * 2 ** 20;
+const HELPER_FROM_BYTES = 32 * 2 ** 20;
 
 async function helperFor(path: string, options: OpenOptions | undefined): Promise<Helper | null> {
   if (options?.helper === 'never') return null;

@@ -1,4 +1,4 @@
-import { heapFormatError } from './errors.ts';
+import { heapFormatError, isHeapFormatError } from './errors.ts';
 import { readHeader } from './header.ts';
 import { show } from './integers.ts';
 import { expectByte, peek, readKey, readObject, skipValue } from './json-scan.ts';
@@ -25,9 +25,21 @@ export async function readHeapFile(
   helper: Helper | null = null,
   edgeBlockBytes: number = EDGE_BLOCK_BYTES,
 ): Promise<RawHeap> {
+  if (helper) {
+    const edges = createEdgeReading(path, helper, edgeBlockBytes);
+    try {
+      return await readAll(path, run, edges);
+    } catch (error) {
+      // Read once more from the front, so that the first fault of the file is the one that is told.
+      if (!edges.used || !isHeapFormatError(error)) throw error;
+    }
+  }
+  return readAll(path, run, null);
+}
+
+async function readAll(path: string, run: RunOptions | undefined, edges: EdgeReading | null): Promise<RawHeap> {
   const sections: Sections = { header: null, nodes: null, edges: null, locations: null, strings: null, known: null };
-  const halves = helper ? createEdgeReading(path, helper, edgeBlockBytes) : null;
-  const first = await readPass(path, sections, run, halves);
+  const first = await readPass(path, sections, run, edges);
   if (!sections.header) {
     throw heapFormatError('not-a-snapshot', 'The file is JSON, but has no "snapshot" section');
   }
@@ -56,6 +68,7 @@ async function readPass(
     if (sections.strings && sections.header && !sections.known) {
       sections.known = await scanStringTable(sections.strings, sections.header.nodeKinds, quiet(run));
     }
+    halves?.release();
     if (halves?.active) {
       sections.edges = await halves.finish(source.plainFile!, pacer, run);
       // Not as plain as it looked: once more, by the scanner that can say what is wrong.
@@ -64,6 +77,7 @@ async function readPass(
     pacer.finish();
     return { fileBytes: source.fileBytes, textBytes: source.base + source.end, skipped };
   } finally {
+    halves?.release();
     await source.close();
   }
 }
