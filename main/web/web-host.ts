@@ -18,6 +18,10 @@ import { createTransfers, type Transfers } from './transfers.ts';
 
 /** A message of the page is a call with small parameters; rows only travel the other way. */
 const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
+/** A request line with its headers comes at once or not at all. */
+const HEADERS_TIMEOUT_MS = 10_000;
+/** Far more than the pages and downloads of one person. */
+const MAX_CONNECTIONS = 512;
 /** Browser tabs that may be connected at once. */
 const MAX_PAGES = 20;
 const LOOPBACK = '127.0.0.1';
@@ -116,6 +120,8 @@ export async function startWebHost({ workbench, port, rendererDir, token = rando
       else refuse(response, code === 'not-found' ? 404 : 500, message);
     });
   });
+  server.headersTimeout = HEADERS_TIMEOUT_MS;
+  server.maxConnections = MAX_CONNECTIONS;
   server.on('connection', (socket) => {
     connections.add(socket);
     socket.on('close', () => connections.delete(socket));

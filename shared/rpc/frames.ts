@@ -7,7 +7,8 @@ import * as v from 'valibot';
 /** Raised when a frame changes shape; both sides compare it in `hello`. */
 export const RPC_PROTOCOL = 1;
 
-const id = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
+export const frameId = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
+const id = frameId;
 const name = v.pipe(v.string(), v.maxLength(64));
 const scope = v.optional(v.pipe(v.string(), v.maxLength(128)));
 

@@ -7,7 +7,7 @@ import type { Channel, Dispose } from './channel.ts';
 import type { RpcClient } from './client.ts';
 import type { ServiceDef, ServiceHandlers } from './define-service.ts';
 import { HeaphouseError, toWireError } from './errors.ts';
-import { clientFrameSchema, RPC_PROTOCOL, type ClientFrame, type ServerFrame } from './frames.ts';
+import { clientFrameSchema, frameId, RPC_PROTOCOL, type ClientFrame, type ServerFrame } from './frames.ts';
 
 /** A caller that opens more calls than this at once is refused further ones: a page has no reason to. */
 const MAX_OPEN_CALLS = 1_000;
@@ -130,9 +130,10 @@ export function createRpcServer(): RpcServer {
     const stopListening = channel.onMessage((message) => {
       const parsed = v.safeParse(clientFrameSchema, message);
       if (!parsed.success) {
-        const id = (message as { id?: unknown } | null)?.id;
-        if (typeof id === 'number') {
-          send({ t: 'error', id, error: { code: 'invalid-argument', message: 'A message that is not part of the protocol.' } });
+        const id = v.safeParse(frameId, (message as { id?: unknown } | null)?.id);
+        // Without an id that a call can have, nobody waits for the answer.
+        if (id.success) {
+          send({ t: 'error', id: id.output, error: { code: 'invalid-argument', message: 'A message that is not part of the protocol.' } });
         }
         return;
       }
