@@ -16,6 +16,7 @@
 // another one that waits, for when it is in native code for long. Answer: one line of JSON, see report.h.
 #include "tracer.h"
 #include <dirent.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/mman.h>
 
@@ -299,8 +300,9 @@ int main(int argc, char **argv) {
   read_modules(pid);
   struct functions found;
   find_functions(&found);
-  // The shorter we wait for a processor, the shorter the target stands still. Refused without the right to.
-  setpriority(PRIO_PROCESS, 0, -20);
+  // The shorter we wait for a processor, the shorter the target stands still. Without the right to, it is refused.
+  const struct sched_param urgent = {.sched_priority = 1};
+  if (sched_setscheduler(0, SCHED_FIFO, &urgent) != 0) setpriority(PRIO_PROCESS, 0, -20);
   uint64_t deadline = now_us() + (uint64_t)timeout_ms * 1000;
   struct watched *wait = found.threads ? choose(pid, any) : NULL;
   if (any && !wait) fail("no-thread", "no thread waits where another one could be started from it");
