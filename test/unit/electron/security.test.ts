@@ -15,8 +15,8 @@ describe('session guards', () => {
     return granted!;
   }
 
-  test('every permission of Electron is refused but copying to the clipboard', () => {
-    expect(ALLOWED_PERMISSIONS).toEqual(['clipboard-sanitized-write']);
+  test('every permission of Electron is refused but copying to the clipboard and notifications', () => {
+    expect(ALLOWED_PERMISSIONS).toEqual(['clipboard-sanitized-write', 'notifications']);
     for (const permission of ['media', 'geolocation', 'clipboard-read', 'openExternal', 'fileSystem', 'usb', 'serial', 'hid', 'display-capture', 'unknown']) {
       expect(request(permission, { isMainFrame: true, requestingUrl: OWN }), permission).toBe(false);
       expect(session.checkHandler!(null, permission, 'app://workbench'), permission).toBe(false);
