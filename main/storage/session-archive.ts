@@ -17,7 +17,9 @@ import type { CallContext, Progress } from '#shared/rpc/define-service.ts';
 import { cancelledError, HeaphouseError } from '#shared/rpc/errors.ts';
 import { ioError } from './io-error.ts';
 import { makeFolders } from './make-folders.ts';
+import { PROFILE_FILE } from './profile-name.ts';
 import { openFinishedRecording } from './recording.ts';
+
 import { EXPORTS_DIR, OUTPUT_FILE, readSessionFile, RECORDING_FILE, SESSION_FILE, TARGETS_DIR } from './session-file.ts';
 
 export const ARCHIVE_ENDING = '.heaphouse';
@@ -113,7 +115,7 @@ async function partsOfTargets(dir: string, scratch: string): Promise<Part[]> {
 async function partsOf(dir: string, prefix: string, scratch: string): Promise<Part[]> {
   const { snapshots } = await readSessionFile(dir);
   const names = [SESSION_FILE, OUTPUT_FILE, ...snapshots.filter(({ state }) => state === 'ready').map(({ file }) => file)];
-  for (const name of await readdir(dir)) if (/^comparison\.(json|csv|html|md)$/.test(name)) names.push(name);
+  for (const name of await readdir(dir)) if (/^comparison\.(json|csv|html|md)$/.test(name) || PROFILE_FILE.test(name)) names.push(name);
   for (const name of await readdir(join(dir, EXPORTS_DIR)).catch(() => [] as string[])) {
     if (!name.endsWith(ARCHIVE_ENDING) && !name.endsWith('.part')) names.push(`${EXPORTS_DIR}/${name}`);
   }
@@ -226,6 +228,7 @@ async function unpack(path: string, archiveBytes: number, dir: string, signal: A
   let total = 0;
   let done = 0;
   let failure: unknown = null;
+  let current: ReadEntry | null = null as ReadEntry | null;
   let writing: Promise<void> = Promise.resolve();
   const parser = new Parser({ strict: true, maxMetaEntrySize: 64 * 1024 });
   const fail = (error: unknown) => {
@@ -242,6 +245,7 @@ async function unpack(path: string, archiveBytes: number, dir: string, signal: A
   }
 
   async function take(entry: ReadEntry): Promise<void> {
+    current = entry;
     if (entry.type !== 'File' && entry.type !== 'OldFile') throw notOurs(path, `"${shown(entry.path)}" is a ${entry.type}, not a plain file`);
     const name = nameOf(entry);
     if (expected.size === 0 && seen.size === 0) {
@@ -331,7 +335,6 @@ async function unpack(path: string, archiveBytes: number, dir: string, signal: A
       parser.end();
       await ended;
     }
-    await writing;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     fail(typeof code === 'string' && (code.startsWith('Z_') || code === 'ERR_PADDING_2') ? notOurs(path, code === 'Z_BUF_ERROR' ? 'it is cut off' : 'it is damaged or not compressed with gzip') : error);
@@ -339,6 +342,9 @@ async function unpack(path: string, archiveBytes: number, dir: string, signal: A
     source.destroy();
     unzipped.destroy();
   }
+  // Whoever waits for the rest of a file that does not come closes it now.
+  if (failure) current?.destroy(failure);
+  await writing;
   if (failure) throw failure;
   for (const name of expected.keys()) if (!seen.has(name)) throw notOurs(path, `"${name}" is missing, it is cut off`);
 }
