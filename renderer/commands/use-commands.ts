@@ -3,7 +3,7 @@ import { defineStore } from 'pinia';
 import { ref } from 'vue';
 import { COMMANDS, type CommandId, type CommandSpec } from '#shared/model/commands.ts';
 import { visibleText } from '#shared/format/visible-text.ts';
-import { allocatorsNav, gcNav, segmentsNav } from '../navigation/memory-nav.ts';
+import { allocatorsNav, gcNav, referencesNav, segmentsNav } from '../navigation/memory-nav.ts';
 import { compareNav, snapshotNav } from '../navigation/nav-state.ts';
 import { useWorkbench } from '../host/workbench.ts';
 import { useNavigationStore } from '../stores/navigation.ts';
@@ -90,6 +90,7 @@ export const useCommands = defineStore('commands', () => {
     },
     'view.gc': { when: () => current()?.capabilities.timeline === true, run: withSession((id) => navigation.go(gcNav(id))) },
     'view.allocators': { when: () => current()?.capabilities.timeline === true, run: withSession((id) => navigation.go(allocatorsNav(id))) },
+    'view.references': { when: () => current()?.target?.kind === 'python' && current()?.capabilities.timeline === true, run: withSession((id) => navigation.go(referencesNav(id))) },
     'view.segments': { when: () => current()?.capabilities.timeline === true, run: withSession((id) => navigation.go(segmentsNav(id))) },
     'view.keepComparison': { when: () => saved() && navigation.current.view === 'compare' && readySnapshots().length > 1, run: () => (dialog.value = 'keep-comparison') },
     'view.filter': { when: () => document.querySelector('[data-filter]') !== null, run: () => focusFirst('[data-filter]') },

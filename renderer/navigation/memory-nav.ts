@@ -1,4 +1,4 @@
-/** Addresses of the views that show where memory is: collector, allocators, segments. */
+/** Addresses of the views that show where memory is and who holds it: collector, allocators, segments, references. */
 import type { NavState } from './nav-state.ts';
 
 export const ALLOCATOR_PANES = ['pools', 'classes', 'native', 'spaces'] as const;
@@ -7,11 +7,16 @@ export type AllocatorPane = (typeof ALLOCATOR_PANES)[number];
 export const SEGMENT_PANES = ['table', 'sum', 'history', 'limits'] as const;
 export type SegmentPane = (typeof SEGMENT_PANES)[number];
 
+export const REFERENCES_PANES = ['lines', 'object'] as const;
+export type ReferencesPane = (typeof REFERENCES_PANES)[number];
+
 export interface GcNav {
   view: 'gc';
   sessionId: string;
   /** Epoch ms, both or none: the part of the recording that is shown. */
   range: { fromAt: number; toAt: number } | null;
+  /** Cyclic garbage in place of the table. */
+  garbage?: true;
 }
 
 export interface AllocatorsNav {
@@ -27,18 +32,31 @@ export interface SegmentsNav {
   pane: SegmentPane;
 }
 
-export type MemoryNav = GcNav | AllocatorsNav | SegmentsNav;
+export interface ReferencesNav {
+  view: 'references';
+  sessionId: string;
+  pane: ReferencesPane;
+  /** Heap id of an object of a snapshot. */
+  id: number | null;
+}
+
+export type MemoryNav = GcNav | AllocatorsNav | SegmentsNav | ReferencesNav;
 
 export const gcNav = (sessionId: string, range: GcNav['range'] = null): GcNav => ({ view: 'gc', sessionId, range });
+export const garbageNav = (sessionId: string): GcNav => ({ view: 'gc', sessionId, range: null, garbage: true });
 export const allocatorsNav = (sessionId: string, pane: AllocatorPane | null = null): AllocatorsNav => ({ view: 'allocators', sessionId, pane });
 export const segmentsNav = (sessionId: string, pane: SegmentPane = 'table'): SegmentsNav => ({ view: 'segments', sessionId, pane });
 
+export const referencesNav = (sessionId: string, pane: ReferencesPane = 'lines', id: number | null = null): ReferencesNav => ({ view: 'references', sessionId, pane, id: pane === 'object' ? id : null });
+
 export function isMemoryNav(nav: NavState): nav is MemoryNav {
-  return nav.view === 'gc' || nav.view === 'allocators' || nav.view === 'segments';
+  return nav.view === 'gc' || nav.view === 'allocators' || nav.view === 'segments' || nav.view === 'references';
 }
 
 /** The part of the address after the session: `gc?from=…&to=…`, `segments?pane=sum`. */
 export function memoryPath(nav: MemoryNav): string {
+  if (nav.view === 'gc' && nav.garbage) return 'gc?pane=garbage';
+  if (nav.view === 'references') return nav.pane === 'lines' ? 'references' : `references?pane=object${nav.id === null ? '' : `&id=${nav.id}`}`;
   if (nav.view === 'gc') return nav.range ? `gc?from=${Math.floor(nav.range.fromAt)}&to=${Math.ceil(nav.range.toAt)}` : 'gc';
   const pane = nav.view === 'segments' && nav.pane === 'table' ? null : nav.pane;
   return pane === null ? nav.view : `${nav.view}?pane=${pane}`;
@@ -48,12 +66,17 @@ export function memoryPath(nav: MemoryNav): string {
 export function memoryNavFrom(view: string | undefined, sessionId: string, query: URLSearchParams): MemoryNav | null {
   switch (view) {
     case 'gc': {
+      if (query.get('pane') === 'garbage') return garbageNav(sessionId);
       const fromAt = moment(query.get('from'));
       const toAt = moment(query.get('to'));
       return gcNav(sessionId, fromAt !== null && toAt !== null && toAt > fromAt ? { fromAt, toAt } : null);
     }
     case 'allocators':
       return allocatorsNav(sessionId, ALLOCATOR_PANES.find((pane) => pane === query.get('pane')) ?? null);
+    case 'references': {
+      const id = query.get('id') ?? '';
+      return referencesNav(sessionId, query.get('pane') === 'object' ? 'object' : 'lines', /^\d{1,15}$/.test(id) ? Number(id) : null);
+    }
     case 'segments':
       return segmentsNav(sessionId, SEGMENT_PANES.find((pane) => pane === query.get('pane')) ?? 'table');
     default:

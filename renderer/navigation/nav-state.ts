@@ -164,6 +164,7 @@ export function toHash(nav: NavState): string {
     case 'gc':
     case 'allocators':
     case 'segments':
+    case 'references':
       return `#/session/${encode(nav.sessionId)}/${memoryPath(nav)}`;
     case 'snapshot': {
       const query = new URLSearchParams();

@@ -34,6 +34,7 @@ export const COMMANDS = [
   { id: 'view.gc', label: 'Collector', menu: 'View', key: 'Alt+5' },
   { id: 'view.allocators', label: 'Allocators', menu: 'View', key: 'Alt+6' },
   { id: 'view.segments', label: 'Segments', menu: 'View', key: 'Alt+7' },
+  { id: 'view.references', label: 'References', menu: 'View', key: 'Alt+8' },
   { id: 'view.keepComparison', label: 'Keep this comparison…', menu: 'View', key: 'Mod+D' },
   { id: 'view.filter', label: 'Filter the table', menu: 'View', key: 'Mod+F' },
   { id: 'view.theme', label: 'Switch between light, dark and system colours', menu: 'View', key: null },
