@@ -6,6 +6,7 @@ import type { Heap } from './heap.ts';
 import { inSlices } from './run.ts';
 import type { RunOptions } from './run.ts';
 import { PAGE_BYTES, rawString, textOf } from './strings.ts';
+import type { StringTable } from './strings.ts';
 
 /** Tests texts; throws FilterError when a pattern is bad or takes too long. */
 export interface TextFilter {
@@ -20,7 +21,7 @@ const MAX_FILTER_CHARS = 1_000;
 
 /** A pattern may take this long on one batch of names; sound ones take about a millisecond. */
 const BATCH_MS = 200;
-const BATCH_TEXTS = 2_048;
+const BATCH_TEXTS = 8_192;
 
 /** Text that a regex sees of one name: matching is at worst exponential in it. */
 const REGEX_TEXT = 1_000;
@@ -44,10 +45,11 @@ function plainFilter(wanted: string): TextFilter {
 }
 
 /** Runs inside a context of its own, so that a pattern that backtracks without end can be stopped from outside. */
-const BATCH_SCRIPT = new Script(
-  '((pattern, texts, found) => { for (let i = 0; i < texts.length; i++) found[i] = pattern.test(texts[i]) ? 1 : 0; })' +
-    '(pattern, texts, found)',
+const SETUP_SCRIPT = new Script(
+  'function batch(pattern, texts, found) { for (let i = 0; i < texts.length; i++) if (pattern.test(texts[i])) found[i] = 1; }',
 );
+/** Calls a function that stays, so that the compiler gets to know it. */
+const BATCH_SCRIPT = new Script('batch(pattern, texts, found)');
 
 function regexFilter(source: string, flags: string): TextFilter {
   let pattern: RegExp;
@@ -58,6 +60,7 @@ function regexFilter(source: string, flags: string): TextFilter {
   }
   const globals = { pattern, texts: [] as readonly string[], found: new Uint8Array(0) };
   const context = createContext(globals);
+  SETUP_SCRIPT.runInContext(context);
   return {
     needle: null,
     test(texts) {
@@ -118,10 +121,71 @@ export async function matchStrings(heap: Heap, filter: TextFilter, run?: RunOpti
     });
     return found;
   }
+  const names = await nodeNames(heap, run);
+  const indexes: number[] = [];
   await inSlices(quiet(run), 'aggregates', strings.count, BATCH_TEXTS, (from, to) => {
-    found.set(filter.test(Array.from({ length: to - from }, (_, i) => textOf(strings, from + i, REGEX_TEXT))), from);
+    indexes.length = 0;
+    const texts = textsOf(strings, from, to, names, indexes);
+    if (texts.length === 0) return;
+    const matches = filter.test(texts);
+    for (let i = 0; i < indexes.length; i++) found[indexes[i]!] = matches[i]!;
   });
   return found;
+}
+
+const namesOfHeaps = new WeakMap<StringTable, Uint8Array>();
+
+/** 1 for strings that are the name of a node: most others are names of edges, and a search need not look at them. */
+async function nodeNames(heap: Heap, run: RunOptions | undefined): Promise<Uint8Array> {
+  const known = namesOfHeaps.get(heap.strings);
+  if (known) return known;
+  const { nodeName, strings } = heap;
+  const names = new Uint8Array(strings.count);
+  await inSlices(quiet(run), 'aggregates', heap.nodeCount, 1 << 19, (from, to) => {
+    for (let node = from; node < to; node++) names[nodeName[node]!] = 1;
+  });
+  namesOfHeaps.set(strings, names);
+  return names;
+}
+
+const QUOTE = 0x22;
+/** Bytes decoded at once: more than most batches take. */
+const MAX_BLOCK_BYTES = 1 << 20;
+/** What the bytes of a string do not say by themselves: escapes, and text that is not ASCII. */
+// eslint-disable-next-line no-control-regex
+const NOT_PLAIN = /[\\\x80-\xff]/;
+
+/**
+ * The texts of strings `from … to` that are in `names`, cut for a regular expression; their indexes go to `indexes`. The
+ * bytes of the batch become one text, of which each string is a part: decoding them one by one costs several times more.
+ */
+function textsOf(table: StringTable, from: number, to: number, names: Uint8Array, indexes: number[]): string[] {
+  const { starts, pages, count, bytes } = table;
+  const texts: string[] = [];
+  const begin = starts[from]!;
+  const end = to < count ? starts[to]! : bytes;
+  const pageIndex = Math.floor(begin / PAGE_BYTES);
+  const pageStart = pageIndex * PAGE_BYTES;
+  const inOnePage = end - pageStart <= PAGE_BYTES && end - begin <= MAX_BLOCK_BYTES;
+  const page = pages[pageIndex]!;
+  const block = inOnePage
+    ? Buffer.from(page.buffer, page.byteOffset, page.length).toString('latin1', begin - pageStart, end - pageStart)
+    : '';
+  const plain = inOnePage && !NOT_PLAIN.test(block);
+  for (let index = from; index < to; index++) {
+    if (names[index] === 0) continue;
+    indexes.push(index);
+    let text: string | null = null;
+    if (inOnePage && index + 1 < to) {
+      // Back from the next string over its quote, white space and the comma to the quote that ends this one.
+      let last = starts[index + 1]! - begin - 2;
+      while (block.charCodeAt(last) !== QUOTE) last--;
+      const part = block.substring(starts[index]! - begin, last);
+      if ((plain || !NOT_PLAIN.test(part)) && part.length <= REGEX_TEXT) text = part;
+    }
+    texts.push(text ?? textOf(table, index, REGEX_TEXT));
+  }
+  return texts;
 }
 
 /** Bytes of one string that a search looks at; V8 cuts strings at 1,024 characters itself. */

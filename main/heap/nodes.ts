@@ -108,7 +108,7 @@ async function findNodes(heap: Heap, text: string, run: RunOptions | undefined):
   const filter = textFilter(text);
   if (!filter) return new Uint32Array(0);
   const matches = await matchStrings(heap, filter, run);
-  return collect(heap.nodeCount, (node) => matches[heap.nodeName[node]!] === 1, run);
+  return namedNodes(heap, matches, run);
 }
 
 /** Node with an id; −1 when there is none. O(nodes). */
@@ -136,6 +136,21 @@ async function filterNodes(
   const matches = await matchStrings(heap, filter, run);
   const kept = await collect(ordinals.length, (i) => matches[heap.nodeName[ordinals[i]!]!] === 1, run);
   return kept.map((i) => ordinals[i]!);
+}
+
+/** Nodes whose name is marked. */
+async function namedNodes(heap: Heap, marked: Uint8Array, run: RunOptions | undefined): Promise<Uint32Array> {
+  const { nodeCount, nodeName } = heap;
+  let count = 0;
+  await inSlices(quiet(run), 'aggregates', nodeCount, 1 << 19, (from, to) => {
+    for (let node = from; node < to; node++) count += marked[nodeName[node]!]!;
+  });
+  const found = new Uint32Array(count);
+  let length = 0;
+  await inSlices(quiet(run), 'aggregates', count === 0 ? 0 : nodeCount, 1 << 19, (from, to) => {
+    for (let node = from; node < to; node++) if (marked[nodeName[node]!] === 1) found[length++] = node;
+  });
+  return found;
 }
 
 /** Indexes below `count` for which the test holds. */
