@@ -15,6 +15,7 @@ import { openTarget, type OpenTarget } from '../cdp/open-target.ts';
 import { copyInMemory, openFinishedRecording, openRecording, readRecording, type Recording, type StoredReading } from '../storage/recording.ts';
 import { annotateOwnCollection } from '../storage/collection-query.ts';
 import { createEmitter } from './emitter.ts';
+import { createLiveObjects, type LiveObjects } from './live-objects.ts';
 import { startMemoryRecorder } from './memory/memory-recorder.ts';
 import { createMemoryService, type MemoryService } from './memory/memory-service.ts';
 import { createReferencesService, type ReferencesMethods } from './references/references-service.ts';
@@ -60,6 +61,8 @@ export interface CaptureSession {
   timeline(query: TimelineQuery): TimelineWindow;
   /** Answers of the `memory` contract. */
   memory: MemoryService['methods'];
+  /** Answers of the `live` contract. */
+  liveObjects: LiveObjects['methods'];
   /** Answers of the `references` contract. */
   references: ReferencesMethods;
   onState(listener: (state: CaptureState) => void): Dispose;
@@ -321,7 +324,7 @@ export function createCaptureSession(): CaptureSession {
     was.stopRecorder();
     snapshot?.controller.abort();
     if (snapshot) await Promise.race([settled(snapshot.done), delay(CANCEL_LIMIT_MS)]);
-    const release = was.adapter.release().catch((error: unknown) => [
+    const release = liveObjects.release().then(() => was.adapter.release()).catch((error: unknown) => [
       was.target.connection.closed ? 'The target ended meanwhile.' : `Not everything could be undone: ${toWireError(error).message}`,
     ]);
     const notes = await Promise.race([
@@ -367,6 +370,13 @@ export function createCaptureSession(): CaptureSession {
     return done;
   }
 
+  const liveObjects = createLiveObjects({
+    target: () => {
+      const { kind, target, adapter } = requireLive();
+      return { kind, session: target.session, sameIds: (idEpoch) => adapter.sameIds(idEpoch) };
+    },
+  });
+
   const references = createReferencesService({
     target: () => {
       const { kind, target } = requireLive();
@@ -395,6 +405,7 @@ export function createCaptureSession(): CaptureSession {
     timeline: (query) => store.window(query),
     memory: memory.methods,
     references,
+    liveObjects: liveObjects.methods,
     onState(listener) {
       const dispose = states.on(listener);
       // Whoever subscribes late must not miss that it is over.

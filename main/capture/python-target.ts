@@ -42,6 +42,8 @@ export async function openPythonTarget(target: OpenTarget, asked: CaptureTarget,
     readHeap: () => readHeap(true),
     // The target goes on running beside it: there is no price to be named.
     estimateSnapshot: () => Promise.resolve(null),
+    // Ids are addresses: the object itself is the evidence.
+    sameIds: () => Promise.resolve(true),
     takeSnapshot: (path, options) => takePythonSnapshot({ target, pid: asked.pid, path, ...options }),
     async collectGarbage(generation = 2) {
       const before = await readHeap(false);

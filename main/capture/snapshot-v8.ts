@@ -34,6 +34,8 @@ export function estimateV8Snapshot(heapUsedBytes: number): SnapshotEstimate {
 
 export interface V8Snapshots {
   take(path: string, options: SnapshotOptions): Promise<SnapshotResult>;
+  /** Whether V8 still numbers its objects as in the snapshots with this epoch. */
+  sameIds(idEpoch: string | null): Promise<boolean>;
 }
 
 /** Snapshots of one target over its connection, which has to stay open between those that are to be compared. */
@@ -66,7 +68,7 @@ export function createV8Snapshots(target: OpenTarget): V8Snapshots {
     };
   }
 
-  return { take };
+  return { take, sameIds: (idEpoch) => ids.holds(idEpoch) };
 }
 
 /**
@@ -102,6 +104,11 @@ function createIdEpochs(session: CdpSession) {
       // A page that has gone elsewhere has lost the old one.
       await createMarker(signal).catch(() => undefined);
       return { id: epoch, broken };
+    },
+    /** Changes nothing: only the next snapshot begins a new epoch. */
+    async holds(id: string | null): Promise<boolean> {
+      if (id === null || id !== epoch || rememberedId === null) return false;
+      return (await markerId().catch(() => null)) === rememberedId;
     },
     async remember(): Promise<void> {
       rememberedId = await markerId().catch(() => null);

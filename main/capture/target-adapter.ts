@@ -24,6 +24,8 @@ export interface TargetAdapter {
   /** The runtime's own figures; null when it cannot tell now. */
   readHeap(): Promise<HeapFigures | null>;
   estimateSnapshot(): Promise<SnapshotEstimate | null>;
+  /** Whether ids of objects in a snapshot with this epoch still mean the same objects (V8). */
+  sameIds(idEpoch: string | null): Promise<boolean>;
   takeSnapshot(path: string, options: SnapshotOptions): Promise<SnapshotResult>;
   /** `generation`: CPython only, default everything. */
   collectGarbage(generation?: number): Promise<CollectFigures>;

@@ -56,6 +56,7 @@ export async function openV8Target(target: OpenTarget, asked: CaptureTarget, lis
       return used === null ? null : estimateV8Snapshot(used);
     },
     takeSnapshot: (path, options) => snapshots.take(path, options),
+    sameIds: (idEpoch) => snapshots.sameIds(idEpoch),
     async collectGarbage() {
       const before = await readHeap();
       const startedAt = performance.now();

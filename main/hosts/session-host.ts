@@ -6,6 +6,7 @@ import { captureContract } from './capture-contract.ts';
 import { channelFromParentProcess } from './child-channel.ts';
 import { electronParentChannel } from './electron-parent-channel.ts';
 import { memoryContract } from '#shared/contracts/memory.ts';
+import { liveContract } from '#shared/contracts/live.ts';
 import { referencesContract } from '#shared/contracts/references.ts';
 import { timelineContract } from '#shared/contracts/timeline.ts';
 import type { Dispose } from '#shared/rpc/channel.ts';
@@ -45,6 +46,7 @@ function serveSession(session: CaptureSession): ReturnType<typeof createRpcServe
     methods: { window: (query) => session.timeline(query) },
     events: { appended: (_params, emit) => emitSparingly(session, () => emit(session.counts())) },
   });
+  server.provide(liveContract, { methods: session.liveObjects, events: {} });
   server.provide(referencesContract, { methods: session.references, events: {} });
   server.provide(memoryContract, {
     methods: session.memory,

@@ -9,6 +9,7 @@ import { exploreContract } from '#shared/contracts/explore.ts';
 import { familyContract } from '#shared/contracts/family.ts';
 import { heapContract } from '#shared/contracts/heap.ts';
 import { memoryContract } from '#shared/contracts/memory.ts';
+import { liveContract } from '#shared/contracts/live.ts';
 import { referencesContract } from '#shared/contracts/references.ts';
 import { launchesContract } from '#shared/contracts/launches.ts';
 import { sessionsContract } from '#shared/contracts/sessions.ts';
@@ -100,6 +101,7 @@ export function createWorkbench(options: WorkbenchOptions): Workbench {
   server.forward(timelineContract.name, (scope) => hosts.timeline(store.get(requireScope(scope))));
   // Answered by the same host: what is being recorded and the process it is recorded from belong together.
   server.forward(memoryContract.name, (scope) => hosts.timeline(store.get(requireScope(scope))));
+  server.forward(liveContract.name, (scope) => hosts.timeline(store.get(requireScope(scope))));
   server.forward(referencesContract.name, (scope) => hosts.timeline(store.get(requireScope(scope))));
   server.forward(heapContract.name, (scope) => hosts.analysis(store.get(requireScope(scope))));
   server.forward(exploreContract.name, (scope) => hosts.analysis(store.get(requireScope(scope))));

@@ -11,6 +11,7 @@ import { familyContract } from '#shared/contracts/family.ts';
 import { heapContract } from '#shared/contracts/heap.ts';
 import { launchesContract } from '#shared/contracts/launches.ts';
 import { memoryContract } from '#shared/contracts/memory.ts';
+import { liveContract } from '#shared/contracts/live.ts';
 import { referencesContract } from '#shared/contracts/references.ts';
 import { sessionsContract } from '#shared/contracts/sessions.ts';
 import { settingsContract } from '#shared/contracts/settings.ts';
@@ -38,6 +39,7 @@ export type ShellClient = ServiceClient<typeof shellContract>;
 export type TimelineClient = ServiceClient<typeof timelineContract>;
 export type HeapClient = ServiceClient<typeof heapContract>;
 export type MemoryClient = ServiceClient<typeof memoryContract>;
+export type LiveClient = ServiceClient<typeof liveContract>;
 export type ReferencesClient = ServiceClient<typeof referencesContract>;
 export type FamilyClient = ServiceClient<typeof familyContract>;
 export type ExploreClient = ServiceClient<typeof exploreContract>;
@@ -57,6 +59,7 @@ export interface Workbench {
   explore(sessionId: string): ExploreClient;
   memory(sessionId: string): MemoryClient;
   references(sessionId: string): ReferencesClient;
+  live(sessionId: string): LiveClient;
   reconnectNow(): void;
   close(): void;
 }
@@ -186,6 +189,7 @@ export function createWorkbench(open: OpenChannel): Workbench {
     explore: scoped(exploreContract),
     memory: scoped(memoryContract),
     references: scoped(referencesContract),
+    live: scoped(liveContract),
     reconnectNow() {
       if (status.value.state === 'lost' && status.value.retryAt !== 0) void connect();
     },

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { captureContract } from '#main/hosts/capture-contract.ts';
 import { memoryContract } from '#shared/contracts/memory.ts';
+import { liveContract } from '#shared/contracts/live.ts';
 import { referencesContract } from '#shared/contracts/references.ts';
 import { timelineContract } from '#shared/contracts/timeline.ts';
 import { createChannelCore } from '#shared/rpc/channel.ts';
@@ -38,6 +39,7 @@ export async function startSessionHost() {
     timeline: client.service(timelineContract),
     memory: client.service(memoryContract),
     references: client.service(referencesContract),
+    live: client.service(liveContract),
     async stop() {
       if (child.connected) child.disconnect();
       const timer = setTimeout(() => child.kill('SIGKILL'), 4_000);
