@@ -23,6 +23,7 @@ export const TARGETS_DIR = 'targets';
 export const SESSION_VERSION = 2;
 export const MAX_NOTES_CHARS = 50_000;
 export const MAX_COMPARISONS = 200;
+export const MAX_IGNORED_RETAINERS = 200;
 const MAX_SESSION_FILE_BYTES = 16 * 1024 * 1024;
 
 const nullable = <S extends v.GenericSchema>(schema: S) => v.nullable(schema);
@@ -120,6 +121,19 @@ const sessionFileSchema = v.object({
   receipts: v.array(receiptSchema),
   comparisons: v.pipe(v.array(comparisonSchema), v.maxLength(MAX_COMPARISONS)),
   notes: v.pipe(v.string(), v.maxLength(MAX_NOTES_CHARS)),
+  /** Objects that paths look past, by snapshot. Absent in files written before it could be kept. */
+  ignoredRetainers: v.optional(
+    v.array(
+      v.object({
+        snapshotId: v.pipe(v.string(), v.maxLength(64)),
+        objects: v.pipe(
+          v.array(v.object({ ordinal: v.pipe(v.number(), v.safeInteger(), v.minValue(0)), id: v.number(), name: v.pipe(v.string(), v.maxLength(200)) })),
+          v.maxLength(MAX_IGNORED_RETAINERS),
+        ),
+      }),
+    ),
+    [],
+  ),
 });
 export type SessionFile = v.InferOutput<typeof sessionFileSchema>;
 

@@ -191,6 +191,7 @@ function toSessionFile(session: SessionInfo): SessionFile {
     })),
     receipts: session.receipts,
     comparisons: session.comparisons,
+    ignoredRetainers: session.ignoredRetainers ?? [],
     notes: session.notes,
   };
 }
@@ -215,6 +216,7 @@ export function fromSessionFile(dir: string, file: SessionFile): SessionInfo {
     })),
     receipts: file.receipts,
     comparisons: file.comparisons,
+    ignoredRetainers: file.ignoredRetainers,
     notes: file.notes,
     problem: null,
     capabilities: { snapshot: false, collect: false, timeline: true, output: true },

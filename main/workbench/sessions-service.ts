@@ -254,6 +254,14 @@ export function createSessionsService(options: SessionsServiceOptions): ServiceH
         store.update(sessionId, () => ({ notes }));
         return null;
       },
+      setIgnoredRetainers({ sessionId, snapshotId, objects }) {
+        if (!store.get(sessionId).snapshots.some(({ id }) => id === snapshotId)) throw new HeaphouseError('not-found', 'That snapshot is not part of the session (any more).');
+        store.update(sessionId, ({ ignoredRetainers = [] }) => {
+          const others = ignoredRetainers.filter((entry) => entry.snapshotId !== snapshotId);
+          return { ignoredRetainers: objects.length === 0 ? others : [...others, { snapshotId, objects }] };
+        });
+        return null;
+      },
       saveComparison: (params) => saveComparison(params),
       deleteComparison({ sessionId, comparisonId }) {
         store.get(sessionId);
@@ -286,6 +294,7 @@ export function createSessionsService(options: SessionsServiceOptions): ServiceH
         store.update(sessionId, (now) => ({
           snapshots: now.snapshots.filter(({ id }) => id !== snapshotId),
           comparisons: now.comparisons.filter(({ baseId, comparedId }) => baseId !== snapshotId && comparedId !== snapshotId),
+          ignoredRetainers: (now.ignoredRetainers ?? []).filter((entry) => entry.snapshotId !== snapshotId),
         }));
         return null;
       },

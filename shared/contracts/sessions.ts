@@ -2,7 +2,7 @@
 import * as v from 'valibot';
 import type { OutputChunk, RecentSession, SavedComparison, SessionInfo, SnapshotArtefact } from '../model/session.ts';
 import { defineService, event, method, type Progress } from '../rpc/define-service.ts';
-import { empty, path, sessionId } from './common.ts';
+import { count, empty, path, sessionId } from './common.ts';
 
 const title = v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(200));
 const artefactId = v.pipe(v.string(), v.minLength(1), v.maxLength(64));
@@ -31,6 +31,14 @@ export const sessionsContract = defineService('sessions', {
     close: method<null>()(v.object({ sessionId })),
     rename: method<null>()(v.object({ sessionId, title })),
     setNotes: method<null>()(v.object({ sessionId, notes: v.pipe(v.string(), v.maxLength(50_000)) })),
+    /** Objects that retaining paths in a snapshot look past; replaces the list, kept with the session. */
+    setIgnoredRetainers: method<null>()(
+      v.object({
+        sessionId,
+        snapshotId: artefactId,
+        objects: v.pipe(v.array(v.object({ ordinal: count, id: count, name: v.pipe(v.string(), v.maxLength(200)) })), v.maxLength(200)),
+      }),
+    ),
     /** Keeps a pair of snapshots with the session, or with an id changes one that is kept. */
     saveComparison: method<SavedComparison>()(
       v.object({ sessionId, comparisonId: v.optional(artefactId), name: title, baseId: artefactId, comparedId: artefactId, view: v.pipe(v.string(), v.maxLength(4_096)) }),

@@ -58,6 +58,14 @@ export interface SavedComparison {
   createdAt: number;
 }
 
+/** An object that retaining paths look past because the user said so. */
+export interface IgnoredRetainer {
+  ordinal: number;
+  /** Heap id. */
+  id: number;
+  name: string;
+}
+
 export interface SessionInfo {
   id: string;
   kind: SessionKind;
@@ -73,6 +81,8 @@ export interface SessionInfo {
   snapshots: SnapshotArtefact[];
   receipts: Receipt[];
   comparisons: SavedComparison[];
+  /** By snapshot; kept with the session. Absent: none. */
+  ignoredRetainers?: { snapshotId: string; objects: IgnoredRetainer[] }[];
   /** What the user wrote about it. */
   notes: string;
   /** What is wrong but does not end the session: the disk takes no more. Null when all is well (again). */
