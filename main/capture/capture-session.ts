@@ -2,9 +2,6 @@
  * One target under watch: connection, sampling, recording, snapshots. Everything that lasts longer than the target
  * (the recording, the timeline) lives here as well, so a session can still be looked at after the target has ended.
  */
-import { readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
-import type { DatabaseSync } from 'node:sqlite';
 import type { CaptureStarted, CaptureState, CaptureTarget, CollectResult, SnapshotEstimate, SnapshotResult } from '#main/hosts/capture-contract.ts';
 import type { TimelineWindow } from '#shared/contracts/timeline.ts';
 import type { GcEvent, MemorySample, Receipt, TargetKind } from '#shared/model/target.ts';
@@ -12,20 +9,20 @@ import type { Dispose } from '#shared/rpc/channel.ts';
 import type { CallContext, Progress } from '#shared/rpc/define-service.ts';
 import { cancelledError, HeaphouseError, toWireError, type WireError } from '#shared/rpc/errors.ts';
 import { openTarget, type OpenTarget } from '../cdp/open-target.ts';
-import { copyInMemory, openFinishedRecording, openRecording, readRecording, type Recording, type StoredReading } from '../storage/recording.ts';
-import { annotateOwnCollection } from '../storage/collection-query.ts';
+import { createAllocationsService, type AllocationsService } from './allocations/allocations-service.ts';
 import { createEmitter } from './emitter.ts';
 import { createLiveObjects, type LiveObjects } from './live-objects.ts';
 import { startMemoryRecorder } from './memory/memory-recorder.ts';
 import { createMemoryService, type MemoryService } from './memory/memory-service.ts';
 import { createReferencesService, type ReferencesMethods } from './references/references-service.ts';
 import { startMemorySampler, type MemorySampler } from './memory-sampler.ts';
-import { openRssReader, type RssReader } from './process-memory.ts';
+import { openRendererRssReader, openRssReader, type RssReader } from './process-memory.ts';
 import { openPythonTarget } from './python-target.ts';
-import { startRecordingMaintenance } from './recording-maintenance.ts';
+import { createSessionRecord } from './session-record.ts';
+import { abortable, delay, settled } from './settle.ts';
 import type { CollectFigures, TargetAdapter } from './target-adapter.ts';
 import { createOwnCollections } from './own-collections.ts';
-import { createTimelineStore, type TimelineMark, type TimelineQuery } from './timeline-store.ts';
+import type { TimelineMark, TimelineQuery } from './timeline-store.ts';
 import { openV8Target } from './v8-target.ts';
 
 /** Undoing what we did may not hold up a workbench that closes; a target that does not answer cannot be undone. */
@@ -37,8 +34,6 @@ const GONE_WAIT_MS = 600;
 const GONE_POLL_MS = 30;
 /** Resident memory is gone, and still the connection is open: a child has inherited it. */
 const HALF_DEAD_MS = 1_000;
-/** The target's clock is known to about this much. */
-const CLOCK_SLACK_MS = 20;
 /** The last figures of a program that has finished and waits for us. */
 const LAST_FIGURES_MS = 200;
 
@@ -61,6 +56,8 @@ export interface CaptureSession {
   timeline(query: TimelineQuery): TimelineWindow;
   /** Answers of the `memory` contract. */
   memory: MemoryService['methods'];
+  /** Answers of the `allocations` contract. */
+  allocations: AllocationsService;
   /** Answers of the `live` contract. */
   liveObjects: LiveObjects['methods'];
   /** Answers of the `references` contract. */
@@ -87,16 +84,13 @@ interface Live {
 }
 
 export function createCaptureSession(): CaptureSession {
-  const store = createTimelineStore();
+  const record = createSessionRecord();
   const states = createEmitter<CaptureState>();
   const gcEvents = createEmitter<GcEvent>();
-  const problems = createEmitter<WireError | null>();
-  const appended = createEmitter<void>();
-  let recording: Recording | null = null;
-  let stopMaintenance: Dispose = () => undefined;
   let live: Live | null = null;
   let used = false;
-  let lastKnownSample: MemorySample | null = null;
+  /** Where this session is kept. */
+  let folder: string | null = null;
   let lost: CaptureState | null = null;
   let snapshot: { controller: AbortController; done: Promise<unknown> } | null = null;
   /** The program has finished and waits for us to go. */
@@ -105,37 +99,10 @@ export function createCaptureSession(): CaptureSession {
   let busy: Promise<void> | null = null;
   let detaching: Promise<Receipt> | null = null;
   const ownWork = createOwnCollections();
-  let segmentReadings = 0;
-  let lastCollectionAt: number | null = null;
-  /** Folder of an ended session that is looked at again. */
-  let replayed: string | null = null;
-
-  function addMark(mark: Omit<TimelineMark, 'at'>, at = Date.now()): void {
-    store.appendMark({ at, ...mark });
-    recording?.addMark({ at, ...mark });
-    appended.emit();
-  }
-
-  function addSample(sample: MemorySample): void {
-    lastKnownSample = sample;
-    store.appendSample(sample);
-    recording?.addSample(sample);
-    appended.emit();
-  }
-
-  function addReading(reading: StoredReading): void {
-    recording?.addReading(reading);
-    if (reading.kind === 'segments') segmentReadings++;
-    appended.emit();
-  }
-
   function addCollection(reported: GcEvent): void {
     const event = ownWork.isOurs(reported) ? { ...reported, details: { ...reported.details, trigger: 'heaphouse' as const } } : reported;
-    lastCollectionAt = event.at;
-    store.appendCollection(event);
-    recording?.addCollection(event);
+    record.addCollection(event);
     gcEvents.emit(event);
-    appended.emit();
   }
 
   function markBusy(idle: Promise<void>): void {
@@ -145,47 +112,34 @@ export function createCaptureSession(): CaptureSession {
     busy = own;
   }
 
-  function openStorage(dir: string, maxBytes: number): void {
-    removeLeftovers(dir);
-    try {
-      recording = openRecording(dir, {
-        restore: { sample: store.appendSample, collection: store.appendCollection, mark: store.appendMark },
-        onProblem: (error) => problems.emit(error && toWireError(error)),
-      });
-      stopMaintenance = startRecordingMaintenance(recording, store, maxBytes);
-    } catch (error) {
-      // A full or read-only disk must not keep anybody from watching.
-      if (error instanceof HeaphouseError && error.code === 'io') problems.emit(toWireError(error));
-      else throw error;
-    }
-  }
-
   async function start({ dir, target: asked, sampleEveryMs, maxRecordingBytes }: StartOptions, { signal, progress }: CallContext<Progress>): Promise<CaptureStarted> {
     if (used) throw new HeaphouseError('busy', 'This session has been started already.');
     used = true;
-    openStorage(dir, maxRecordingBytes);
+    folder = dir;
+    record.open(dir, maxRecordingBytes);
     progress({ phase: 'Connecting', done: 0, total: 3, unit: 'steps' });
     const target = await openTarget(asked.webSocketUrl, { signal });
     progress({ phase: 'Preparing', done: 1, total: 3, unit: 'steps' });
     const adapter = await prepare(target, asked, signal);
-    const rss = asked.pid === null ? null : openRssReader(asked.pid);
+    const processPid = () => adapter.processPid?.() ?? asked.pid;
+    const rss = asked.pid === null ? null : adapter.processPid?.() ? openRendererRssReader(() => adapter.processPid?.() ?? null, asked.pid) : openRssReader(asked.pid);
     const sampler = startMemorySampler({
       rss,
       sampleEveryMs,
       readHeap: () => adapter.readHeap(),
       mayAsk: () => busy === null,
-      onSample: addSample,
+      onSample: record.addSample,
       onGone: () => setTimeout(() => void loseTarget(new HeaphouseError('target-gone', 'The process has ended.')), HALF_DEAD_MS).unref(),
     });
     const stopRecorder = startMemoryRecorder({
-      pid: asked.pid,
+      pid: processPid,
       readAllocators: adapter.readAllocators,
       readGcState: asked.kind === 'python' ? () => target.session.send('Python.getGcState') : null,
       mayAsk: () => busy === null,
-      onReading: addReading,
+      onReading: record.addReading,
     });
     live = { kind: asked.kind, pid: asked.pid, target, adapter, sampler, rss, stopRecorder };
-    addMark({ kind: 'attach', label: adapter.runtime });
+    record.addMark({ kind: 'attach', label: adapter.runtime });
     target.onGone((error) => void loseTarget(error));
     if (isEnding) await finishEnding();
     else if (asked.waitsForDebugger) {
@@ -237,9 +191,9 @@ export function createCaptureSession(): CaptureSession {
     was.target.close();
     const ended = await hasEnded(was.rss);
     was.rss?.close();
-    recording?.flush();
+    record.flush();
     const told = ended && error.message !== 'The page was closed.' ? new HeaphouseError('target-gone', 'The process has ended.', { detail: error.detail ?? error.message }) : error;
-    lost = { state: 'lost', error: toWireError(told), lastSample: lastKnownSample };
+    lost = { state: 'lost', error: toWireError(told), lastSample: record.lastSample };
     states.emit(lost);
   }
 
@@ -267,7 +221,7 @@ export function createCaptureSession(): CaptureSession {
     snapshot = { controller, done };
     try {
       const result = await done;
-      addMark({ kind: 'snapshot', label }, at);
+      record.addMark({ kind: 'snapshot', label }, at);
       return result;
     } finally {
       endOfOwnWork();
@@ -284,13 +238,7 @@ export function createCaptureSession(): CaptureSession {
     const collecting = adapter.collectGarbage(generation);
     markBusy(settled(collecting).finally(end));
     const figures = await collecting;
-    try {
-      const { trackedBefore = null, trackedAfter = null, before, after } = figures;
-      const heap = { heapBeforeBytes: before?.heapUsedBytes ?? null, heapAfterBytes: after?.heapUsedBytes ?? null };
-      if (recording) annotateOwnCollection(recording.database(), at - CLOCK_SLACK_MS, Date.now(), { trackedBefore, trackedAfter, ...heap });
-    } catch (error) {
-      problems.emit(toWireError(error));
-    }
+    record.annotateCollection(figures, at);
     return figures;
   }
 
@@ -324,6 +272,7 @@ export function createCaptureSession(): CaptureSession {
     was.stopRecorder();
     snapshot?.controller.abort();
     if (snapshot) await Promise.race([settled(snapshot.done), delay(CANCEL_LIMIT_MS)]);
+    await Promise.race([allocations.finish(), delay(CANCEL_LIMIT_MS)]);
     const release = liveObjects.release().then(() => was.adapter.release()).catch((error: unknown) => [
       was.target.connection.closed ? 'The target ended meanwhile.' : `Not everything could be undone: ${toWireError(error).message}`,
     ]);
@@ -334,29 +283,26 @@ export function createCaptureSession(): CaptureSession {
     live = null;
     was.target.close();
     was.rss?.close();
-    addMark({ kind: 'detach', label: '' });
-    recording?.flush();
+    record.addMark({ kind: 'detach', label: '' });
+    record.flush();
     return receipt(notes);
   }
 
-  /** Asks the recording of this session, or the one that is looked at again, or what is held in memory when there is none. */
-  function query<T>(ask: (database: DatabaseSync) => T): T {
-    if (recording) return ask(recording.database());
-    const database = replayed === null ? copyInMemory(store) : openFinishedRecording(replayed);
-    try {
-      return ask(database);
-    } finally {
-      database.close();
-    }
-  }
+  const allocations = createAllocationsService({
+    target: () => {
+      const { kind, target } = requireLive();
+      return { kind, session: target.session };
+    },
+    dir: () => folder,
+  });
 
   const memory = createMemoryService({
     target: () => {
       const { kind, pid, target, adapter } = requireLive();
-      return { kind, pid, session: target.session, adapter };
+      return { kind, pid: adapter.processPid?.() ?? pid, session: target.session, adapter };
     },
     hasTarget: () => live !== null,
-    query,
+    query: record.query,
     collect: runCollector,
   });
 
@@ -390,20 +336,20 @@ export function createCaptureSession(): CaptureSession {
     replay(dir) {
       if (used) throw new HeaphouseError('busy', 'This session has been started already.');
       used = true;
-      replayed = dir;
-      readRecording(dir, { sample: store.appendSample, collection: store.appendCollection, mark: store.appendMark });
-      appended.emit();
+      folder = dir;
+      record.replay(dir);
     },
     takeSnapshot,
     async estimateSnapshot() {
       return requireLive().adapter.estimateSnapshot();
     },
     collectGarbage,
-    mark: addMark,
+    mark: (mark) => record.addMark(mark),
     detach,
-    lastSample: () => lastKnownSample,
-    timeline: (query) => store.window(query),
+    lastSample: () => record.lastSample,
+    timeline: (query) => record.window(query),
     memory: memory.methods,
+    allocations,
     references,
     liveObjects: liveObjects.methods,
     onState(listener) {
@@ -414,26 +360,15 @@ export function createCaptureSession(): CaptureSession {
       return dispose;
     },
     onGc: gcEvents.on,
-    onProblem: problems.on,
-    onAppended: appended.on,
-    counts: () => ({ lastAt: store.lastAt, samples: store.samples, collections: store.collections, lastCollectionAt, segmentReadings }),
+    onProblem: record.onProblem,
+    onAppended: record.onAppended,
+    counts: record.counts,
     async close() {
       await detach().catch(() => undefined);
-      stopMaintenance();
       memory.close();
-      recording?.close();
-      recording = null;
+      record.close();
     },
   };
-}
-
-/** Snapshots that an earlier host of this session did not finish because it was killed. */
-function removeLeftovers(dir: string): void {
-  try {
-    for (const name of readdirSync(dir)) if (name.endsWith('.heapsnapshot.part')) rmSync(join(dir, name), { force: true });
-  } catch {
-    // The folder does not exist yet, or it is not ours: whoever writes there will say so.
-  }
 }
 
 async function hasEnded(rss: RssReader | null): Promise<boolean> {
@@ -443,21 +378,4 @@ async function hasEnded(rss: RssReader | null): Promise<boolean> {
     await delay(GONE_POLL_MS);
   }
   return false;
-}
-
-function settled(promise: Promise<unknown>): Promise<void> {
-  return promise.then(
-    () => undefined,
-    () => undefined,
-  );
-}
-
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-/** Null when the signal came first. */
-function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | null> {
-  if (signal.aborted) return Promise.resolve(null);
-  return Promise.race([promise, new Promise<null>((resolve) => signal.addEventListener('abort', () => resolve(null), { once: true }))]);
 }

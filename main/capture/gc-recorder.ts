@@ -5,16 +5,18 @@
 import { randomBytes } from 'node:crypto';
 import type { GcTrigger } from '#shared/model/memory.ts';
 import type { GcEvent } from '#shared/model/target.ts';
-import { gcObserverSource } from '../agents/v8/gc-observer.ts';
+import { gcObserverSource, PROFILE_AT_MOST_MS } from '../agents/v8/gc-observer.ts';
 import type { CdpSession } from '../cdp/connection.ts';
 import { asRecord, stringField } from '../cdp/read-field.ts';
 import { createClockOffset } from './clock-offset.ts';
+import { createGcProfile, type GcProfile } from './gc-profile.ts';
 
 /** Node numbers its contexts from 1 and the program's own is the first. */
 const MAIN_CONTEXT_ID = 1;
 /** One report: the observer holds 64; anything far above is not ours. */
 const MAX_REPORT_CHARS = 1_000_000;
 const FLUSH = 'function () { this.flush(); }';
+const ROTATE = 'function () { this.rotate(); }';
 const FETCH_REST_MS = 150;
 const MAX_PAUSE_MS = 24 * 3600 * 1000;
 
@@ -59,11 +61,13 @@ export async function installNodeObserver(session: CdpSession, onGc: (event: GcE
   const clock = createClockOffset();
   // A page cannot guess it, and it exists only until the script has taken it.
   const bindingName = `__heaphouse_${randomBytes(12).toString('hex')}`;
+  const profile = createGcProfile();
   let objectId: string | null = null;
+  let rotating = false;
   let restTimer: NodeJS.Timeout | undefined;
   const stopListening = session.on('Runtime.bindingCalled', (params) => {
     if (params.name !== bindingName || typeof params.payload !== 'string' || params.payload.length > MAX_REPORT_CHARS) return;
-    for (const event of readReport(params.payload, clock.toEpochMs)) onGc(event);
+    for (const event of readReport(params.payload, clock.toEpochMs, profile)) onGc(event);
     fetchRestLater();
   });
 
@@ -74,6 +78,15 @@ export async function installNodeObserver(session: CdpSession, onGc: (event: GcE
       if (objectId !== null) callMethod(objectId, FLUSH).catch(() => undefined);
     }, FETCH_REST_MS);
   }
+
+  // A target that stands still has at most one such question waiting.
+  const rotation = setInterval(() => {
+    if (objectId === null || rotating) return;
+    rotating = true;
+    callMethod(objectId, ROTATE)
+      .catch(() => undefined)
+      .finally(() => (rotating = false));
+  }, PROFILE_AT_MOST_MS);
 
   async function install(): Promise<string | null> {
     await session.send('Runtime.addBinding', { name: bindingName, executionContextId: MAIN_CONTEXT_ID });
@@ -93,6 +106,7 @@ export async function installNodeObserver(session: CdpSession, onGc: (event: GcE
   async function remove(): Promise<void> {
     stopListening();
     clearTimeout(restTimer);
+    clearInterval(rotation);
     objectId = null;
     await Promise.allSettled([
       session.send('Runtime.removeBinding', { name: bindingName }),
@@ -134,7 +148,7 @@ export async function installNodeObserver(session: CdpSession, onGc: (event: GcE
 }
 
 /** A report of the observer as events; entries that make no sense are left out. */
-export function readReport(payload: string, toEpochMs: (targetNowMs: number, startMs: number) => number): GcEvent[] {
+export function readReport(payload: string, toEpochMs: (targetNowMs: number, startMs: number) => number, profile: GcProfile = createGcProfile()): GcEvent[] {
   let fields: unknown;
   try {
     fields = JSON.parse(payload);
@@ -143,13 +157,16 @@ export function readReport(payload: string, toEpochMs: (targetNowMs: number, sta
   }
   if (!Array.isArray(fields) || !isTime(fields[0])) return [];
   const targetNowMs = fields[0];
+  const readings: unknown = fields.at(-1);
+  if (Array.isArray(readings)) profile.add(readings);
   const events: GcEvent[] = [];
-  for (let i = 1; i + 2 < fields.length; i += 3) {
+  const end = Array.isArray(readings) ? fields.length - 1 : fields.length;
+  for (let i = 1; i + 2 < end; i += 3) {
     const [type, startMs, pauseMs] = fields.slice(i, i + 3) as unknown[];
     if (typeof type !== 'number' || !isTime(startMs) || !isTime(pauseMs) || pauseMs > MAX_PAUSE_MS) continue;
     const gcType = type % FLAGS_UNIT;
     const known = KINDS[gcType] ?? { kind: `V8 type ${gcType}`, generation: 2 };
-    const details = { trigger: triggerOf(Math.floor(type / FLAGS_UNIT)) };
+    const details = { trigger: triggerOf(Math.floor(type / FLAGS_UNIT)), ...profile.take(gcType, startMs, pauseMs) };
     events.push({ at: toEpochMs(targetNowMs, startMs), pauseMs, ...known, collected: null, uncollectable: null, details });
   }
   return events;

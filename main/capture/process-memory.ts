@@ -81,6 +81,41 @@ export function openRssReader(pid: number): RssReader {
   };
 }
 
+/** A page's renderer changes when the page goes to another site: reads of whichever it is now, gone when the browser is. */
+export function openRendererRssReader(rendererPid: () => number | null, browserPid: number): RssReader {
+  const browser = openRssReader(browserPid);
+  let renderer: { pid: number; reader: RssReader } | null = null;
+  return {
+    read() {
+      // Only to learn of its end.
+      browser.read();
+      const pid = rendererPid();
+      if (pid !== renderer?.pid) {
+        renderer?.reader.close();
+        renderer = pid === null ? null : { pid, reader: openRssReader(pid) };
+      }
+      return renderer?.reader.read() ?? null;
+    },
+    get gone() {
+      return browser.gone;
+    },
+    close() {
+      browser.close();
+      renderer?.reader.close();
+    },
+  };
+}
+
+/** A pid that a browser tells, if it is a renderer here: in a container the browser counts its own way. */
+export function rendererOnThisMachine(pid: number | null): number | null {
+  if (pid === null) return null;
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('--type=renderer') ? pid : null;
+  } catch {
+    return null;
+  }
+}
+
 /** Whether a process runs as the same user with the same view of the file system, so that it can write files for us. */
 export async function sharesFileSystem(pid: number): Promise<boolean> {
   if (process.platform !== 'linux') return true;

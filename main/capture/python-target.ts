@@ -5,6 +5,7 @@ import type { GcEvent } from '#shared/model/target.ts';
 import type { OpenTarget } from '../cdp/open-target.ts';
 import { asRecord, booleanField, countField, numberField, stringField } from '../cdp/read-field.ts';
 import type { HeapFigures } from './memory-sampler.ts';
+import { pythonTotals } from './memory/allocator-totals.ts';
 import { takePythonSnapshot } from './snapshot-python.ts';
 import type { TargetAdapter, TargetListener } from './target-adapter.ts';
 
@@ -40,6 +41,7 @@ export async function openPythonTarget(target: OpenTarget, asked: CaptureTarget,
     gcEvents: true,
     notes,
     readHeap: () => readHeap(true),
+    readAllocators: async () => pythonTotals(await session.send('Python.getAllocatorStatistics')),
     // The target goes on running beside it: there is no price to be named.
     estimateSnapshot: () => Promise.resolve(null),
     // Ids are addresses: the object itself is the evidence.

@@ -1,6 +1,7 @@
 /** What the session needs of a target, whatever runs in it. One implementation per runtime. */
 import type { SnapshotEstimate, SnapshotResult } from '#main/hosts/capture-contract.ts';
 import type { GcEvent } from '#shared/model/target.ts';
+import type { AllocatorTotals } from './memory/allocator-totals.ts';
 import type { HeapFigures } from './memory-sampler.ts';
 import type { SnapshotOptions } from './snapshot-stream.ts';
 
@@ -21,8 +22,12 @@ export interface TargetAdapter {
   readonly canSnapshot: boolean;
   readonly gcEvents: boolean;
   readonly notes: string[];
+  /** The process that holds the heap where it is another than the one we were told of (a page's renderer). */
+  processPid?(): number | null;
   /** The runtime's own figures; null when it cannot tell now. */
   readHeap(): Promise<HeapFigures | null>;
+  /** Totals by allocator and use, for the recording. Null for a target that never tells. */
+  readonly readAllocators: (() => Promise<AllocatorTotals | null>) | null;
   estimateSnapshot(): Promise<SnapshotEstimate | null>;
   /** Whether ids of objects in a snapshot with this epoch still mean the same objects (V8). */
   sameIds(idEpoch: string | null): Promise<boolean>;

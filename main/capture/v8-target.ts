@@ -8,6 +8,10 @@ import type { OpenTarget } from '../cdp/open-target.ts';
 import { asRecord, countField, stringField } from '../cdp/read-field.ts';
 import { installNodeObserver, type NodeObserver } from './gc-recorder.ts';
 import type { HeapFigures } from './memory-sampler.ts';
+import { v8Totals } from './memory/allocator-totals.ts';
+import { readV8Report } from './memory/v8-report.ts';
+import { startPageGcRecorder } from './page-gc-recorder.ts';
+import { rendererOnThisMachine } from './process-memory.ts';
 import { createV8Snapshots, estimateV8Snapshot } from './snapshot-v8.ts';
 import type { TargetAdapter, TargetListener } from './target-adapter.ts';
 
@@ -25,7 +29,9 @@ export async function openV8Target(target: OpenTarget, asked: CaptureTarget, lis
   );
   // A page has no observer of collections; nothing is evaluated in it.
   const observer = asked.kind === 'chromium' ? null : await installObserver(target, listener, isNode, notes);
-  if (!observer && notes.length === 0) notes.push('Collections are not recorded: a page reports them only to a trace of the whole browser.');
+  // Traces of the browser: nothing is put into the page.
+  const pages = observer || asked.kind === 'node' ? null : await startPageGcRecorder(session, target.targetId ?? pageIdOf(asked.webSocketUrl), (event) => listener.gc(event));
+  if (pages) notes.push(pages.problem === null ? 'Collections come from traces of the browser, five seconds at a time; what happens between two traces is not seen.' : `Collections are not recorded: ${pages.problem}`);
   const snapshots = createV8Snapshots(target);
   const runtime = await describeRuntime(session, observer);
   const renewTimer = setInterval(() => void observer?.renew().catch(() => undefined), LEASE_MS / 20);
@@ -48,9 +54,11 @@ export async function openV8Target(target: OpenTarget, asked: CaptureTarget, lis
   return {
     runtime,
     canSnapshot: true,
-    gcEvents: observer !== null,
+    gcEvents: observer !== null || pages?.problem === null,
+    processPid: () => (pages && asked.pid !== null ? rendererOnThisMachine(pages.rendererPid) : null),
     notes,
     readHeap,
+    readAllocators: observer ? async () => mapNull(await readV8Report(session), v8Totals) : null,
     async estimateSnapshot() {
       const used = countField(await session.send('Runtime.getHeapUsage'), 'usedSize');
       return used === null ? null : estimateV8Snapshot(used);
@@ -71,7 +79,7 @@ export async function openV8Target(target: OpenTarget, asked: CaptureTarget, lis
     },
     async release() {
       clearInterval(renewTimer);
-      await observer?.stop();
+      await Promise.all([observer?.stop(), pages?.stop()]);
       await Promise.allSettled([
         session.send('Runtime.releaseObjectGroup', { objectGroup: 'heaphouse-marker' }),
         // Also lets V8 forget the ids of all objects, a table as large as the heap has objects.
@@ -104,12 +112,21 @@ async function installObserver(target: OpenTarget, listener: TargetListener, isN
   }
 }
 
+/** `ws://127.0.0.1:9222/devtools/page/ID`: the id of a page is that of its main frame. */
+function pageIdOf(webSocketUrl: string): string | null {
+  return /\/devtools\/page\/([\w-]+)/.exec(webSocketUrl)?.[1] ?? null;
+}
+
 async function describeRuntime(session: CdpSession, observer: NodeObserver | null): Promise<string> {
   if (observer?.electronVersion) return `Electron ${observer.electronVersion}`;
   if (observer) return `Node.js v${observer.nodeVersion}`;
   const version = await session.send('Browser.getVersion').catch(() => null);
   const product = stringField(version, 'product', 100);
   return product ? product.replace(/^(Headless)?Chrome\//, 'Chromium ') : 'V8';
+}
+
+function mapNull<T, R>(value: T | null, map: (value: T) => R): R | null {
+  return value === null ? null : map(value);
 }
 
 function sum(a: number | null, b: number | null): number | null {

@@ -37,7 +37,7 @@ const SORT: Record<(typeof COLLECTION_COLUMNS)[number], string> = {
   trackedBefore: 'tracked_before',
   trackedAfter: 'tracked_after',
 };
-const LATER_COLUMNS = ['cause', 'cause_at', 'counts', 'thresholds', 'tracked_before', 'tracked_after', 'heap_before_bytes', 'heap_after_bytes'];
+const LATER_COLUMNS = ['cause', 'cause_at', 'counts', 'thresholds', 'tracked_before', 'tracked_after', 'heap_before_bytes', 'heap_after_bytes', 'reason'];
 
 /** The table, with the columns that a recording of an older version lacks as NULL. */
 function source(database: DatabaseSync): string {
@@ -72,7 +72,7 @@ function conditions(filter: CollectionFilter): { where: string; values: (string 
   if (filter.minPauseMs !== undefined) add('pause_ms >= ?', filter.minPauseMs);
   if (filter.uncollectableOnly) add('uncollectable > 0');
   // instr and not LIKE: the text may hold wildcards.
-  if (filter.text) add("instr(lower(kind || ' ' || coalesce(cause_at, '')), ?) > 0", filter.text.toLowerCase());
+  if (filter.text) add("instr(lower(kind || ' ' || coalesce(cause_at, '') || ' ' || coalesce(reason, '')), ?) > 0", filter.text.toLowerCase());
   return { where: parts.length > 0 ? `WHERE ${parts.join(' AND ')}` : '', values };
 }
 
@@ -87,6 +87,7 @@ function toRow(row: Row): CollectionRow {
     id: Number(row['id']),
     ...collectionFields(row),
     trigger: toTrigger(row['cause']),
+    reason: typeof row['reason'] === 'string' ? row['reason'] : null,
     triggerAt: typeof row['cause_at'] === 'string' ? row['cause_at'] : null,
     counts: numbers(row['counts']),
     thresholds: numbers(row['thresholds']),
@@ -107,11 +108,11 @@ function numbers(value: unknown): number[] | null {
   return typeof value === 'string' && value !== '' ? value.split(',').map(Number) : null;
 }
 
-/** Adds to the collection we asked for between two times what only the asker knows. */
+/** Adds to the collection we asked for between two times what only the asker knows; what V8 told of its heap is nearer. */
 export function annotateOwnCollection(database: DatabaseSync, fromAt: number, toAt: number, known: Pick<CollectionRow, 'trackedBefore' | 'trackedAfter' | 'heapBeforeBytes' | 'heapAfterBytes'>): void {
   database
     .prepare(
-      `UPDATE collections SET tracked_before = ?, tracked_after = ?, heap_before_bytes = ?, heap_after_bytes = ?
+      `UPDATE collections SET tracked_before = ?, tracked_after = ?, heap_before_bytes = coalesce(heap_before_bytes, ?), heap_after_bytes = coalesce(heap_after_bytes, ?)
        WHERE id = (SELECT id FROM collections WHERE cause = 'heaphouse' AND at >= ? AND at <= ? ORDER BY pause_ms DESC LIMIT 1)`,
     )
     .run(known.trackedBefore, known.trackedAfter, known.heapBeforeBytes, known.heapAfterBytes, fromAt, toAt);

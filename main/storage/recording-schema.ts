@@ -5,7 +5,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { HeaphouseError } from '#shared/rpc/errors.ts';
 
-export const RECORDING_VERSION = 2;
+export const RECORDING_VERSION = 3;
 /** `HPHR`, so that tools can tell the file from any other database. */
 const APPLICATION_ID = 0x48504852;
 
@@ -49,9 +49,13 @@ const TO_VERSION_2 = `
   CREATE TABLE readings (id INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL);
 `;
 
+/** Version 3: V8's own word for why it collected. Readings of kind `allocators` begin with it. */
+const TO_VERSION_3 = 'ALTER TABLE collections ADD COLUMN reason TEXT;';
+
 /** `upgrades[n]` turns version n into n + 1. */
 const upgrades: Record<number, (database: DatabaseSync) => void> = {
   1: (database) => database.exec(TO_VERSION_2),
+  2: (database) => database.exec(TO_VERSION_3),
 };
 
 /** Creates the tables in a new file or upgrades an older one. Errors: `bad-file`. */
@@ -63,6 +67,7 @@ export function prepareSchema(database: DatabaseSync): void {
     inTransaction(database, () => {
       database.exec(CREATE);
       database.exec(TO_VERSION_2);
+      database.exec(TO_VERSION_3);
       database.exec(`PRAGMA user_version = ${RECORDING_VERSION}; PRAGMA application_id = ${APPLICATION_ID};`);
       database.prepare("INSERT INTO meta VALUES ('createdBy', 'heaphouse'), ('createdAt', ?)").run(String(Date.now()));
     });

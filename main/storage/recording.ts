@@ -49,7 +49,7 @@ export interface Recording {
   close(): void;
 }
 
-export const READING_KINDS = ['segments', 'gc-settings'] as const;
+export const READING_KINDS = ['segments', 'allocators', 'gc-settings'] as const;
 
 export interface StoredReading {
   at: number;
@@ -228,8 +228,8 @@ function prepareInserts(database: DatabaseSync): Inserts {
   );
   const collection = database.prepare(
     `INSERT INTO collections (at, pause_ms, kind, generation, collected, uncollectable, merged_count, total_pause_ms,
-       cause, cause_at, counts, thresholds, tracked_before, tracked_after, heap_before_bytes, heap_after_bytes)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       cause, cause_at, counts, thresholds, tracked_before, tracked_after, heap_before_bytes, heap_after_bytes, reason)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const mark = database.prepare('INSERT INTO marks (at, kind, label) VALUES (?, ?, ?)');
   const reading = database.prepare('INSERT INTO readings (at, kind, body) VALUES (?, ?, ?)');
@@ -239,7 +239,7 @@ function prepareInserts(database: DatabaseSync): Inserts {
       void collection.run(
         ...[c.at, c.pauseMs, c.kind, c.generation, c.collected, c.uncollectable, c.count, c.totalPauseMs],
         ...[d?.trigger ?? null, d?.triggerAt ?? null, d?.counts?.join(',') ?? null, d?.thresholds?.join(',') ?? null],
-        ...[d?.trackedBefore ?? null, d?.trackedAfter ?? null, d?.heapBeforeBytes ?? null, d?.heapAfterBytes ?? null],
+        ...[d?.trackedBefore ?? null, d?.trackedAfter ?? null, d?.heapBeforeBytes ?? null, d?.heapAfterBytes ?? null, d?.reason ?? null],
       ),
     mark: (m) => void mark.run(m.at, m.kind, m.label),
     reading: (r) => void reading.run(r.at, r.kind, JSON.stringify(r.body)),
@@ -287,12 +287,11 @@ function thinRows(database: DatabaseSync, insert: Inserts, fromAt: number, toAt:
     database.prepare('DELETE FROM collections WHERE at >= ? AND at < ?').run(fromAt, toAt);
     part.forEachRow({ sample: insert.sample, collection: insert.collection });
     // The last of each step; changes of the collector's settings are few and stay.
-    database
-      .prepare(
-        `DELETE FROM readings WHERE kind = 'segments' AND at >= ?1 AND at < ?2
-           AND id NOT IN (SELECT max(id) FROM readings WHERE kind = 'segments' AND at >= ?1 AND at < ?2 GROUP BY CAST((at - ?1) / ?3 AS INTEGER))`,
-      )
-      .run(fromAt, toAt, Math.max(stepMs, THIN_READINGS_MS));
+    const thinReadings = database.prepare(
+      `DELETE FROM readings WHERE kind = ?4 AND at >= ?1 AND at < ?2
+         AND id NOT IN (SELECT max(id) FROM readings WHERE kind = ?4 AND at >= ?1 AND at < ?2 GROUP BY CAST((at - ?1) / ?3 AS INTEGER))`,
+    );
+    for (const kind of ['segments', 'allocators']) thinReadings.run(fromAt, toAt, Math.max(stepMs, THIN_READINGS_MS), kind);
   });
 }
 

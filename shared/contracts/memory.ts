@@ -1,6 +1,6 @@
 /**
  * Where the memory of one session's target is (scope: the session id; its session host answers, like `timeline`).
- * `collections`, `gcSummary` and `segmentHistory` also answer for a recording; everything else needs the living process
+ * `collections`, `gcSummary`, `segmentHistory` and `allocatorHistory` also answer for a recording; everything else needs the living process
  * and fails with `target-gone` without it, with `unsupported` where the target or the system has no such thing, and with
  * `permission` where the system refuses.
  */
@@ -11,6 +11,7 @@ import {
   COLLECTION_COLUMNS,
   MAPPING_COLUMNS,
   SEGMENT_KINDS,
+  type AllocatorHistory,
   type AllocatorReport,
   type ArenaMapSummary,
   type ArenaPage,
@@ -32,7 +33,10 @@ export const MAX_ARENAS_PER_PAGE = 512;
 
 const text = v.pipe(v.string(), v.maxLength(1_000));
 const order = v.picklist(['ascending', 'descending']);
-const isPage = (limit: number) => (window: { start: number; end: number }) => window.end >= window.start && window.end - window.start <= limit;
+/** Generic, so that what is checked keeps its type. */
+function atMost<T extends { start: number; end: number }>(rows: number, what: string) {
+  return v.check<T, string>(({ start, end }) => end >= start && end - start <= rows, `a page has at most ${rows} ${what}`);
+}
 
 const mappingQuery = v.pipe(
   v.object({
@@ -41,7 +45,7 @@ const mappingQuery = v.pipe(
     /** Plain text in any case, of name, address or permissions. */
     filter: v.optional(text),
   }),
-  v.check(isPage(MAX_PAGE_ROWS), `a page has at most ${MAX_PAGE_ROWS} rows`),
+  atMost(MAX_PAGE_ROWS, 'rows'),
 );
 
 const collectionQuery = v.pipe(
@@ -63,27 +67,28 @@ const collectionQuery = v.pipe(
       }),
     ),
   }),
-  v.check(isPage(MAX_PAGE_ROWS), `a page has at most ${MAX_PAGE_ROWS} rows`),
+  atMost(MAX_PAGE_ROWS, 'rows'),
 );
 
 const readingId = count;
+const historyQuery = v.object({ fromAt: v.optional(epochMs), toAt: v.optional(epochMs), maxPoints: v.pipe(count, v.minValue(10), v.maxValue(5_000)) });
 
 export const memoryContract = defineService('memory', {
   methods: {
     segments: method<SegmentList>()(empty),
     /** The mappings of the last `segments`, of one segment or of all. */
     mappings: method<Page<MappingRow>>()(v.object({ segment: v.optional(v.picklist(SEGMENT_KINDS)), query: mappingQuery })),
-    segmentHistory: method<SegmentHistory>()(
-      v.object({ fromAt: v.optional(epochMs), toAt: v.optional(epochMs), maxPoints: v.pipe(count, v.minValue(10), v.maxValue(5_000)) }),
-    ),
+    segmentHistory: method<SegmentHistory>()(historyQuery),
     limits: method<MemoryLimits>()(empty),
+    /** Totals of the allocators over time, from the recording. */
+    allocatorHistory: method<AllocatorHistory>()(historyQuery),
     allocators: method<AllocatorReport>()(empty),
 
     /** Reads all arenas and pools of pymalloc now. */
     readArenas: method<ArenaMapSummary, Progress>()(empty),
     /** A page of a reading. Errors: `not-found` when a newer reading took its place. */
     arenas: method<ArenaPage>()(
-      v.pipe(v.object({ readingId, ...rowWindow }), v.check((w) => isPage(MAX_ARENAS_PER_PAGE)(w), `a page has at most ${MAX_ARENAS_PER_PAGE} arenas`)),
+      v.pipe(v.object({ readingId, ...rowWindow }), atMost(MAX_ARENAS_PER_PAGE, 'arenas')),
     ),
     /** The arenas with the fewest live bytes, most freeable first: indices into the reading. */
     emptiestArenas: method<{ arenaIndex: number; address: string; liveBytes: number; heldBytes: number; usedPools: number }[]>()(

@@ -74,6 +74,19 @@ export interface SegmentHistory {
   residentBytes: Partial<Record<SegmentKind, (number | null)[]>>;
 }
 
+/** What allocators hold over time, from the recording; the series add up. */
+export interface AllocatorHistory {
+  at: number[];
+  series: {
+    /** `pymalloc.used`, `malloc.free`, `v8.old_space` */
+    id: string;
+    label: string;
+    /** `free`: held by an allocator and in no use. */
+    group: 'used' | 'free';
+    bytes: (number | null)[];
+  }[];
+}
+
 export interface MemoryLimits {
   at: number;
   /** Null outside of a control group, or where it cannot be read. */
@@ -312,6 +325,7 @@ export interface GcDetails {
   trackedAfter?: number | null;
   heapBeforeBytes?: number | null;
   heapAfterBytes?: number | null;
+  reason?: string | null;
 }
 
 /** One recorded collection. */
@@ -325,6 +339,8 @@ export interface CollectionRow {
   collected: number | null;
   uncollectable: number | null;
   trigger: GcTrigger;
+  /** V8's own words (`allocation failure`, `finalize incremental marking via task`); null where it does not tell. */
+  reason?: string | null;
   /** `handlers.py:88` of an explicit call, when known. */
   triggerAt: string | null;
   /** CPython, at the start: allocations minus deallocations since the last collection of each generation. */
@@ -333,7 +349,7 @@ export interface CollectionRow {
   /** CPython, objects the collector follows. Only known for collections that Heaphouse asked for; before: also on 3.15 (candidates). */
   trackedBefore: number | null;
   trackedAfter: number | null;
-  /** Used heap; only known for collections that Heaphouse asked for. */
+  /** Used heap. V8: of every collection (Node.js 18.15 and later, Chromium). CPython: of those that Heaphouse asked for. */
   heapBeforeBytes: number | null;
   heapAfterBytes: number | null;
   freedBytes: number | null;

@@ -11,13 +11,16 @@ import { asRecord, booleanField, numberField, stringField } from '../../cdp/read
 import { gcFigures, pageOfCollections, readReadings } from '../../storage/collection-query.ts';
 import { openRssReader } from '../process-memory.ts';
 import type { TargetAdapter } from '../target-adapter.ts';
+import { allocatorHistory } from './allocator-totals.ts';
 import { emptiestArenas, pageOfArenas } from './arena-map.ts';
 import { describeCollector, readGcSettings } from './collector.ts';
 import { readLimits } from './limits.ts';
 import { glibcFigures, otherAllocators, parseMallocInfo, parsePythonMimalloc, readMallinfo } from './malloc-figures.ts';
 import { createPools, type Pools } from './pools.ts';
 import { parsePymallocText } from './pymalloc-totals.ts';
-import { explainRss, nativeFromGlibc, nativeFromOther, type NativeFigures } from './rss.ts';
+import { allocatorBytes, nativeFigures } from './native-figures.ts';
+import { explainRss } from './rss.ts';
+import { THREAD_ARENA_LABEL } from './segment-names.ts';
 import { pageOfMappings, readSegments, type SegmentReading } from './segments.ts';
 import { readV8Report } from './v8-report.ts';
 import { recogniseAllocators } from './which-allocator.ts';
@@ -140,13 +143,14 @@ export function createMemoryService({ target, hasTarget, query, collect }: Memor
     const v8 = isPython ? null : await readV8Report(session).catch(() => null);
     const heap = isPython || v8 ? null : await adapter.readHeap();
     const at = Date.now();
-    const { list } = segments();
+    const { list, mappings } = segments();
     const input = {
       segments: new Map<SegmentKind, number>(list.segments.map((row) => [row.kind, row.residentBytes])),
       arenas,
       native: isPython ? nativeFigures(statistics) : null,
       v8,
-      jsHeap: heap && heap.heapUsedBytes !== null && heap.heapTotalBytes !== null ? { usedBytes: heap.heapUsedBytes, totalBytes: heap.heapTotalBytes } : null,
+      jsHeap: heap && heap.heapUsedBytes !== null && heap.heapTotalBytes !== null ? { usedBytes: heap.heapUsedBytes, totalBytes: heap.heapTotalBytes, externalBytes: heap.externalBytes } : null,
+      threadArenaBytes: mappings.reduce((sum, { label, residentBytes }) => sum + (label === THREAD_ARENA_LABEL ? residentBytes : 0), 0),
       objectsInMalloc: isPython && !arenas,
     };
     if (isPython && !input.native) notes.push('The C library tells nothing of its heap here: it is part of what is unexplained.');
@@ -225,6 +229,7 @@ export function createMemoryService({ target, hasTarget, query, collect }: Memor
     segments: () => segments().list,
     mappings: ({ segment, query: asked }) => pageOfMappings((lastSegments ?? segments()).mappings, segment, asked),
     segmentHistory: ({ fromAt, toAt, maxPoints }) => query((database) => segmentHistory(readReadings(database, 'segments', fromAt ?? 0, toAt ?? Number.MAX_SAFE_INTEGER, maxPoints))),
+    allocatorHistory: ({ fromAt, toAt, maxPoints }) => query((database) => allocatorHistory(readReadings(database, 'allocators', fromAt ?? 0, toAt ?? Number.MAX_SAFE_INTEGER, maxPoints))),
     limits: () => readLimits(localPid()),
     allocators,
     async readArenas(_params, { signal, progress }) {
@@ -252,34 +257,6 @@ export function createMemoryService({ target, hasTarget, query, collect }: Memor
 function noteAndNull(error: unknown, notes: string[]): null {
   notes.push(error instanceof HeaphouseError ? error.message : String(error));
   return null;
-}
-
-/** What malloc or its replacement says; the C library's own figures mean nothing when it is replaced. */
-function nativeFigures(statistics: unknown): NativeFigures | null {
-  for (const { kind, name, figures } of otherAllocators(statistics)) {
-    const figure = (id: string) => figures.find((each) => each.id === id)?.value ?? null;
-    const total = {
-      jemalloc: figure('stats.resident'),
-      mimalloc: figure('committedBytes'),
-      tcmalloc: figure('generic.total_physical_bytes') ?? minus(figure('generic.heap_size'), figure('tcmalloc.pageheap_unmapped_bytes')),
-    }[kind as string];
-    const used = figure('stats.allocated') ?? figure('generic.current_allocated_bytes');
-    if (total !== null && total !== undefined) return nativeFromOther(name, SOURCES[kind] ?? kind, used, total);
-  }
-  const mallinfo = readMallinfo(asRecord(statistics)['mallinfo2']);
-  return mallinfo && otherAllocators(statistics).length === 0 ? nativeFromGlibc(mallinfo, parseMallocInfo(stringField(statistics, 'mallocInfo', 300_000) ?? '')) : null;
-}
-
-const SOURCES: Record<string, string> = { jemalloc: 'mallctl', mimalloc: 'mi_process_info', tcmalloc: 'MallocExtension' };
-
-function minus(a: number | null, b: number | null): number | null {
-  return a === null ? null : Math.max(0, a - (b ?? 0));
-}
-
-/** What malloc holds of the system's memory; null where it does not tell. */
-function allocatorBytes(statistics: unknown): number | null {
-  const native = nativeFigures(statistics);
-  return native && [native.heap, native.mapped, native.either].reduce((sum, { usedBytes, freeBytes }) => sum + usedBytes + freeBytes, 0);
 }
 
 function segmentHistory(readings: readonly { at: number; body: unknown }[]): SegmentHistory {

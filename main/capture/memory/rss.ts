@@ -51,7 +51,9 @@ export interface RssInput {
   native: NativeFigures | null;
   v8: V8Report | null;
   /** Where the target tells no more than this (a page). */
-  jsHeap: { usedBytes: number; totalBytes: number } | null;
+  jsHeap: { usedBytes: number; totalBytes: number; externalBytes: number | null } | null;
+  /** Resident bytes of mappings that look like arenas of glibc's malloc for threads. */
+  threadArenaBytes: number;
   /** CPython without pymalloc: its objects are blocks of the C library. */
   objectsInMalloc: boolean;
 }
@@ -93,13 +95,15 @@ export function explainRss(input: RssInput): { rssBytes: number; parts: RssPart[
   if (input.arenas) takeArenas(input.arenas, take);
   if (input.v8) takeV8(input.v8, left, take);
   else if (input.jsHeap) {
-    const { usedBytes, totalBytes } = input.jsHeap;
+    const { usedBytes, totalBytes, externalBytes } = input.jsHeap;
     take('js-heap-used', 'objects', 'JavaScript heap, in use', { mapped: usedBytes }, 'Runtime.getHeapUsage', 'What V8 has handed out, garbage that was not collected yet included.', true);
     take('js-heap-free', 'allocator-free', 'JavaScript heap, free', { mapped: totalBytes - usedBytes }, 'Runtime.getHeapUsage', 'Committed by V8 and not in use.', true);
+    take('external', 'native', 'External memory and array buffers', { mapped: externalBytes ?? 0 }, 'Runtime.getHeapUsage', 'Buffers, and what the browser keeps for the DOM.', true);
   }
   if (input.native) {
     takeNative(input.native, input.objectsInMalloc, left, take);
   } else if (input.v8 || input.jsHeap) {
+    take('thread-arenas', 'native', 'C heap of threads', { mapped: input.threadArenaBytes }, 'smaps', "Mappings of the shape of malloc's arenas for threads: where they begin and how much they reserve.", true);
     take('c-heap', 'native', 'C heap', { heap: left.heap }, 'smaps', 'The [heap] segment: what the runtime, its libraries and native modules obtained from malloc.', true);
   }
 

@@ -37,6 +37,7 @@ export function placeMappings(mappings: readonly Mapping[], executable: string |
     placed.push({ ...mapping, ...place(mapping, before, executable, code, bssBytes) });
   }
   placeThreadStacks(placed, threads.filter(({ tid }) => tid !== pid));
+  labelThreadArenas(placed);
   return placed;
 }
 
@@ -100,6 +101,19 @@ function placeThreadStacks(placed: PlacedMapping[], threads: readonly ThreadStac
     if (!sizes.has(virtualBytes) && !sizes.has(virtualBytes + guard.virtualBytes)) continue;
     placed[i] = { ...placed[i], segment: 'thread-stacks', label: 'stack of a thread that is running' };
     unknown--;
+  }
+}
+
+/** HEAP_MAX_SIZE of glibc on 64-bit systems (malloc/arena.c): arenas of threads begin at a multiple and reserve as much. */
+const GLIBC_ARENA_BYTES = 64 * 1024 * 1024;
+export const THREAD_ARENA_LABEL = 'arena of malloc for threads';
+
+function labelThreadArenas(placed: PlacedMapping[]): void {
+  for (const [index, mapping] of placed.entries()) {
+    if (mapping.segment !== 'anonymous' || mapping.label !== '' || mapping.start % GLIBC_ARENA_BYTES !== 0) continue;
+    const rest = placed[index + 1];
+    const isReserved = rest?.permissions.startsWith('---') && rest.start === mapping.end && rest.end === mapping.start + GLIBC_ARENA_BYTES;
+    if (isReserved && mapping.permissions === 'rw-p') mapping.label = THREAD_ARENA_LABEL;
   }
 }
 

@@ -8,8 +8,8 @@ describe('reports of the V8 observer', () => {
   it('reads kinds, starts and pauses', () => {
     const events = readReport('[100,1,10,2.5,4,20,30]', plain);
     expect(events).toEqual([
-      { at: 10, pauseMs: 2.5, kind: 'scavenge', generation: 0, collected: null, uncollectable: null, details: { trigger: 'allocation' } },
-      { at: 20, pauseMs: 30, kind: 'mark-sweep-compact', generation: 2, collected: null, uncollectable: null, details: { trigger: 'allocation' } },
+      { at: 10, pauseMs: 2.5, kind: 'scavenge', generation: 0, collected: null, uncollectable: null, details: { trigger: 'allocation', heapBeforeBytes: null, heapAfterBytes: null } },
+      { at: 20, pauseMs: 30, kind: 'mark-sweep-compact', generation: 2, collected: null, uncollectable: null, details: { trigger: 'allocation', heapBeforeBytes: null, heapAfterBytes: null } },
     ]);
   });
 

@@ -124,7 +124,7 @@ describe('recordings of version 1', () => {
     recording = openRecording(dir);
     recording.addCollection(event(9, 2, 2, 'explicit'));
     expect(pageOfCollections(recording.database(), { start: 0, end: 5 }).rows.map(({ trigger }) => trigger)).toEqual(['explicit', 'unknown']);
-    expect(recording.database().prepare('PRAGMA user_version').get()).toEqual({ user_version: 2 });
+    expect(recording.database().prepare('PRAGMA user_version').get()).toEqual({ user_version: 3 });
   });
 });
 

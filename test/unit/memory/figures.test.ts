@@ -105,7 +105,7 @@ describe('texts and figures of allocators', () => {
 });
 
 describe('resident memory as a sum', () => {
-  const base: RssInput = { segments: new Map([['heap', 1_600 * KIB], ['anonymous', 3_000 * KIB], ['text', 500 * KIB], ['stack', 40 * KIB], ['shared-libraries', 900 * KIB]]), arenas: null, native: null, v8: null, jsHeap: null, objectsInMalloc: false };
+  const base: RssInput = { segments: new Map([['heap', 1_600 * KIB], ['anonymous', 3_000 * KIB], ['text', 500 * KIB], ['stack', 40 * KIB], ['shared-libraries', 900 * KIB]]), arenas: null, native: null, v8: null, jsHeap: null, objectsInMalloc: false, threadArenaBytes: 0 };
   const total = 6_040 * KIB;
   const native = nativeFromGlibc(readMallinfo(WORDS)!, parseMallocInfo(MALLOC_INFO));
   const arenas = { totals: { ...parsePymallocText(TEXT)! }, residentBytes: 512 * KIB, usedPoolBytes: 13 * 4 * KIB, isCounted: true };
@@ -117,7 +117,7 @@ describe('resident memory as a sum', () => {
     ['Python, figures beyond what is there', { ...base, arenas: { ...arenas, residentBytes: 99 * 1024 * KIB }, native: { ...native, mapped: { usedBytes: 1e12, freeBytes: 1e12 } } }],
     ['Python without pymalloc', { ...base, native, objectsInMalloc: true }],
     ['Node.js', { ...base, v8 }],
-    ['a page', { ...base, jsHeap: { usedBytes: 100, totalBytes: 200 } }],
+    ['a page', { ...base, jsHeap: { usedBytes: 100, totalBytes: 200, externalBytes: 0 } }],
   ] as [string, RssInput][])('%s: adds up, and says what it cannot explain last', (_name, input) => {
     const { rssBytes, parts } = explainRss(input);
     expect(rssBytes).toBe(total);
