@@ -16,10 +16,10 @@ interface Saved {
   railWidth: number;
   lowerPaneShare: number;
   sidePanelShare: number;
-  queryEditorShare: number;
+  queryResultsShare: number;
 }
 
-const DEFAULTS: Saved = { theme: 'system', railWidth: 236, lowerPaneShare: 0.36, sidePanelShare: 0.32, queryEditorShare: 0.34 };
+const DEFAULTS: Saved = { theme: 'system', railWidth: 236, lowerPaneShare: 0.36, sidePanelShare: 0.32, queryResultsShare: 0.64 };
 
 export const useSettingsStore = defineStore('settings', () => {
   const workbench = useWorkbench();
@@ -29,7 +29,7 @@ export const useSettingsStore = defineStore('settings', () => {
   const railWidth = ref(saved.railWidth);
   const lowerPaneShare = ref(saved.lowerPaneShare);
   const sidePanelShare = ref(saved.sidePanelShare);
-  const queryEditorShare = ref(saved.queryEditorShare);
+  const queryResultsShare = ref(saved.queryResultsShare);
   /** Null until the workbench has answered. */
   const state = shallowRef<SettingsState | null>(null);
   const values = computed<Settings>(() => state.value?.settings ?? DEFAULT_SETTINGS);
@@ -45,13 +45,13 @@ export const useSettingsStore = defineStore('settings', () => {
   const dark = computed(() => (theme.value === 'system' ? systemDark.value : theme.value === 'dark'));
 
   watch(dark, (isDark) => (document.documentElement.dataset['theme'] = isDark ? 'dark' : 'light'), { immediate: true });
-  watch([theme, railWidth, lowerPaneShare, sidePanelShare, queryEditorShare], () => {
+  watch([theme, railWidth, lowerPaneShare, sidePanelShare, queryResultsShare], () => {
     const values: Saved = {
       theme: theme.value,
       railWidth: railWidth.value,
       lowerPaneShare: lowerPaneShare.value,
       sidePanelShare: sidePanelShare.value,
-      queryEditorShare: queryEditorShare.value,
+      queryResultsShare: queryResultsShare.value,
     };
     try {
       localStorage.setItem(STORAGE_KEY, JSON.stringify(values));
@@ -78,7 +78,7 @@ export const useSettingsStore = defineStore('settings', () => {
     return theme.value;
   }
 
-  return { theme, dark, railWidth, lowerPaneShare, sidePanelShare, queryEditorShare, state, values, change, reset, nextTheme, dismissNotice: () => workbench.settings.dismissNotice({}) };
+  return { theme, dark, railWidth, lowerPaneShare, sidePanelShare, queryResultsShare, state, values, change, reset, nextTheme, dismissNotice: () => workbench.settings.dismissNotice({}) };
 });
 
 function load(): Saved {
@@ -89,7 +89,7 @@ function load(): Saved {
       railWidth: within(value.railWidth, 160, 480, DEFAULTS.railWidth),
       lowerPaneShare: within(value.lowerPaneShare, 0.1, 0.9, DEFAULTS.lowerPaneShare),
       sidePanelShare: within(value.sidePanelShare, 0.1, 0.8, DEFAULTS.sidePanelShare),
-      queryEditorShare: within(value.queryEditorShare, 0.1, 0.9, DEFAULTS.queryEditorShare),
+      queryResultsShare: within(value.queryResultsShare, 0.1, 0.9, DEFAULTS.queryResultsShare),
     };
   } catch {
     return DEFAULTS;
