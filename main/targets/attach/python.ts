@@ -9,9 +9,10 @@ import { injectorRoute } from './python-inject.ts';
 import { preparePlace } from './python-place.ts';
 import { RouteRefused } from './python-route.ts';
 import type { PythonRoute } from './python-route.ts';
+import { remoteExecRoute } from './remote-exec.ts';
 
 /** The gentlest first. */
-export const PYTHON_ROUTES: readonly PythonRoute[] = [injectorRoute, gdbRoute];
+export const PYTHON_ROUTES: readonly PythonRoute[] = [remoteExecRoute, injectorRoute, gdbRoute];
 
 export interface PythonEntry {
   report: RuntimeReport;

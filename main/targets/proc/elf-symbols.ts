@@ -31,7 +31,10 @@ const MAX_TABLE_BYTES = 64 * 1024 * 1024;
 const PAGE = 4096n;
 
 interface Section {
+  /** Where its name begins in the table of section names. */
+  nameAt: number;
   type: number;
+  address: bigint;
   offset: number;
   size: number;
   link: number;
@@ -74,16 +77,42 @@ export async function readExports(path: string, names: ReadonlySet<string>, tabl
  */
 export async function locate(mappings: readonly Mapping[], mapped: string, file: string, names: ReadonlySet<string>): Promise<Map<string, bigint> | null> {
   const exports = await readExports(file, names);
+  const bias = exports && biasOf(mappings, mapped, exports);
+  return exports === null || bias === null ? null : new Map([...exports.symbols].map(([name, value]) => [name, value + bias]));
+}
+
+/** What has to be added to the addresses in a file to get those in memory; null when another file is mapped. */
+function biasOf(mappings: readonly Mapping[], mapped: string, file: { segments: { offset: bigint; address: bigint }[]; inode: string }): bigint | null {
   const own = mappings.filter((mapping) => mapping.path === mapped);
   const first = own[0];
-  if (!exports || !first || exports.inode !== first.inode) return null;
-  for (const { offset, address } of exports.segments) {
+  if (!first || file.inode !== first.inode) return null;
+  for (const { offset, address } of file.segments) {
     const mapping = own.find((each) => each.offset === offset - (offset % PAGE));
-    if (!mapping) continue;
-    const bias = mapping.start - (address - (address % PAGE));
-    return new Map([...exports.symbols].map(([name, value]) => [name, value + bias]));
+    if (mapping) return mapping.start - (address - (address % PAGE));
   }
   return null;
+}
+
+/** Where the section `name` of a 64-bit little-endian ELF file is in memory; null as for `locate`, or without such a section. */
+export async function locateSection(mappings: readonly Mapping[], mapped: string, path: string, name: string): Promise<bigint | null> {
+  let file: FileHandle | undefined;
+  try {
+    file = await open(path, 'r');
+    const { ino } = await file.stat({ bigint: true });
+    const header = await readAt(file, 0, 64);
+    if (header.readUInt32BE(0) !== 0x7f454c46 || header[4] !== 2 || header[5] !== 1) return null;
+    const sections = await readSections(file, header);
+    const names = sections[header.readUInt16LE(62)];
+    if (!names) return null;
+    const text = await readTable(file, names);
+    const section = sections.find(({ nameAt }) => nameAt < text.length && text.toString('latin1', nameAt, nameAt + name.length + 1) === `${name}\0`);
+    const bias = biasOf(mappings, mapped, { segments: await readSegments(file, header), inode: String(ino) });
+    return section === undefined || bias === null || section.address === 0n ? null : section.address + bias;
+  } catch {
+    return null;
+  } finally {
+    await file?.close().catch(() => undefined);
+  }
 }
 
 async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
@@ -122,7 +151,9 @@ async function readSections(file: FileHandle, header: Buffer): Promise<Section[]
   return Array.from({ length: count }, (_, i) => {
     const at = i * entrySize;
     return {
+      nameAt: table.readUInt32LE(at),
       type: table.readUInt32LE(at + 4),
+      address: table.readBigUInt64LE(at + 16),
       offset: Number(table.readBigUInt64LE(at + 24)),
       size: Number(table.readBigUInt64LE(at + 32)),
       link: table.readUInt32LE(at + 40),
