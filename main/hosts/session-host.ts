@@ -5,6 +5,7 @@
 import { captureContract } from './capture-contract.ts';
 import { channelFromParentProcess } from './child-channel.ts';
 import { electronParentChannel } from './electron-parent-channel.ts';
+import { allocationsContract } from '#shared/contracts/allocations.ts';
 import { memoryContract } from '#shared/contracts/memory.ts';
 import { liveContract } from '#shared/contracts/live.ts';
 import { referencesContract } from '#shared/contracts/references.ts';
@@ -48,6 +49,7 @@ function serveSession(session: CaptureSession): ReturnType<typeof createRpcServe
   });
   server.provide(liveContract, { methods: session.liveObjects, events: {} });
   server.provide(referencesContract, { methods: session.references, events: {} });
+  server.provide(allocationsContract, { methods: session.allocations.methods, events: { changed: (_params, emit) => session.allocations.onChanged(emit) } });
   server.provide(memoryContract, {
     methods: session.memory,
     events: {

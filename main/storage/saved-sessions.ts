@@ -3,6 +3,7 @@ import { lstat, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HeaphouseError } from '#shared/rpc/errors.ts';
 import { ioError } from './io-error.ts';
+import { PROFILE_FILE } from './profile-name.ts';
 import { EXPORTS_DIR, INDEX_DIR, OUTPUT_FILE, readSessionFile, RECORDING_FILE, SESSION_FILE, TARGETS_DIR, writeSessionFile, type SessionFile } from './session-file.ts';
 
 export interface SavedSession {
@@ -54,7 +55,7 @@ async function ownNames(dir: string): Promise<string[]> {
   const named = new Set(snapshots.flatMap(({ file }) => [file, `${file}.part`]));
   const ours = new Set([SESSION_FILE, OUTPUT_FILE, RECORDING_FILE, `${RECORDING_FILE}-wal`, `${RECORDING_FILE}-shm`, `${RECORDING_FILE}-journal`, INDEX_DIR, EXPORTS_DIR, TARGETS_DIR]);
   return (await readdir(dir)).filter(
-    (name) => ours.has(name) || named.has(name) || /^snapshot-\d{1,6}\.heapsnapshot(\.part)?$/.test(name) || /^comparison\.(json|csv|html|md)$/.test(name) || /^session\.json\.\d+(\.\d+)?\.tmp$/.test(name),
+    (name) => ours.has(name) || named.has(name) || /^snapshot-\d{1,6}\.heapsnapshot(\.part)?$/.test(name) || /^comparison\.(json|csv|html|md)$/.test(name) || PROFILE_FILE.test(name) || /^session\.json\.\d+(\.\d+)?\.tmp$/.test(name),
   );
 }
 

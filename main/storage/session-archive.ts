@@ -19,7 +19,6 @@ import { ioError } from './io-error.ts';
 import { makeFolders } from './make-folders.ts';
 import { PROFILE_FILE } from './profile-name.ts';
 import { openFinishedRecording } from './recording.ts';
-
 import { EXPORTS_DIR, OUTPUT_FILE, readSessionFile, RECORDING_FILE, SESSION_FILE, TARGETS_DIR } from './session-file.ts';
 
 export const ARCHIVE_ENDING = '.heaphouse';

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { exploreContract } from '#shared/contracts/explore.ts';
 import { familyContract } from '#shared/contracts/family.ts';
 import { heapContract } from '#shared/contracts/heap.ts';
+import { allocationsContract } from '#shared/contracts/allocations.ts';
 import { memoryContract } from '#shared/contracts/memory.ts';
 import { liveContract } from '#shared/contracts/live.ts';
 import { referencesContract } from '#shared/contracts/references.ts';
@@ -101,6 +102,7 @@ export function createWorkbench(options: WorkbenchOptions): Workbench {
   server.forward(timelineContract.name, (scope) => hosts.timeline(store.get(requireScope(scope))));
   // Answered by the same host: what is being recorded and the process it is recorded from belong together.
   server.forward(memoryContract.name, (scope) => hosts.timeline(store.get(requireScope(scope))));
+  server.forward(allocationsContract.name, (scope) => hosts.timeline(store.get(requireScope(scope))));
   server.forward(liveContract.name, (scope) => hosts.timeline(store.get(requireScope(scope))));
   server.forward(referencesContract.name, (scope) => hosts.timeline(store.get(requireScope(scope))));
   server.forward(heapContract.name, (scope) => hosts.analysis(store.get(requireScope(scope))));

@@ -6,6 +6,7 @@
  * - Subscriptions are renewed after every reconnection.
  */
 import { inject, readonly, shallowRef, type InjectionKey, type Ref } from 'vue';
+import { allocationsContract } from '#shared/contracts/allocations.ts';
 import { exploreContract } from '#shared/contracts/explore.ts';
 import { familyContract } from '#shared/contracts/family.ts';
 import { heapContract } from '#shared/contracts/heap.ts';
@@ -39,6 +40,7 @@ export type ShellClient = ServiceClient<typeof shellContract>;
 export type TimelineClient = ServiceClient<typeof timelineContract>;
 export type HeapClient = ServiceClient<typeof heapContract>;
 export type MemoryClient = ServiceClient<typeof memoryContract>;
+export type AllocationsClient = ServiceClient<typeof allocationsContract>;
 export type LiveClient = ServiceClient<typeof liveContract>;
 export type ReferencesClient = ServiceClient<typeof referencesContract>;
 export type FamilyClient = ServiceClient<typeof familyContract>;
@@ -60,6 +62,7 @@ export interface Workbench {
   memory(sessionId: string): MemoryClient;
   references(sessionId: string): ReferencesClient;
   live(sessionId: string): LiveClient;
+  allocations(sessionId: string): AllocationsClient;
   reconnectNow(): void;
   close(): void;
 }
@@ -190,6 +193,7 @@ export function createWorkbench(open: OpenChannel): Workbench {
     memory: scoped(memoryContract),
     references: scoped(referencesContract),
     live: scoped(liveContract),
+    allocations: scoped(allocationsContract),
     reconnectNow() {
       if (status.value.state === 'lost' && status.value.retryAt !== 0) void connect();
     },

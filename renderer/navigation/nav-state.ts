@@ -165,6 +165,7 @@ export function toHash(nav: NavState): string {
     case 'allocators':
     case 'segments':
     case 'references':
+    case 'allocations':
       return `#/session/${encode(nav.sessionId)}/${memoryPath(nav)}`;
     case 'snapshot': {
       const query = new URLSearchParams();
