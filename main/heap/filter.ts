@@ -116,8 +116,9 @@ export async function matchStrings(heap: Heap, filter: TextFilter, run?: RunOpti
   const found = new Uint8Array(strings.count);
   const needle = filter.needle;
   if (needle) {
-    await inSlices(quiet(run), 'aggregates', strings.count, 1 << 14, (from, to) => {
-      markMatches(heap, needle, from, to, found);
+    const word = new RegExp(new TextDecoder().decode(needle).replace(/[^a-z0-9 ]/g, '\\$&'), 'gi');
+    await inSlices(quiet(run), 'aggregates', strings.pages.length, 1, (from) => {
+      markMatches(heap, needle, word, from, found);
     });
     return found;
   }
@@ -192,36 +193,53 @@ function textsOf(table: StringTable, from: number, to: number, names: Uint8Array
 const SEARCHED_BYTES = 8_192;
 
 /**
- * Looks through the bytes of strings `from … to` in one go, without finding each string's end. A needle holds neither
- * quotes nor backslashes, so a place where its bytes stand is looked at closer in the string it belongs to.
+ * Looks through one page of strings in one go, without finding each string's end: the bytes as a text, and the
+ * processor's way to look for a word in a text. A needle holds neither quotes nor backslashes, so a place where its bytes
+ * stand is in the string that begins before it, or between two. The string that runs on into the next page is looked at
+ * by itself.
  */
-function markMatches(heap: Heap, needle: Uint8Array, from: number, to: number, found: Uint8Array): void {
+function markMatches(heap: Heap, needle: Uint8Array, word: RegExp, pageIndex: number, found: Uint8Array): void {
   const { pages, starts, count, bytes } = heap.strings;
-  const first = needle[0]!;
-  const upper = first >= 0x61 && first <= 0x7a ? first & 0xdf : first;
-  const second = needle.length > 1 ? needle[1]! : -1;
-  let index = from;
-  let offset = starts[from]!;
-  const end = to < count ? starts[to]! : bytes;
-  while (offset < end) {
-    const pageIndex = Math.floor(offset / PAGE_BYTES);
-    const page = pages[pageIndex]!;
-    const pageStart = pageIndex * PAGE_BYTES;
-    const limit = Math.min(PAGE_BYTES, end - pageStart);
-    let p = offset - pageStart;
-    while (p < limit) {
-      const byte = page[p]!;
-      if ((byte !== first && byte !== upper) || (second >= 0 && p + 1 < limit && lower(page[p + 1]!) !== second)) {
-        p++;
-        continue;
-      }
-      while (index + 1 < to && starts[index + 1]! <= pageStart + p) index++;
-      // Every string is looked at once: what does not hold the needle does not hold it further on either.
-      if (bytesInclude(heap, index, needle)) found[index] = 1;
-      if (index + 1 >= to) return;
-      p = Math.min(limit, starts[index + 1]! - pageStart);
+  const pageStart = pageIndex * PAGE_BYTES;
+  const end = Math.min(PAGE_BYTES, bytes - pageStart);
+  const page = pages[pageIndex]!;
+  const text = Buffer.from(page.buffer, page.byteOffset, end).toString('latin1');
+  /** The last string that begins before a place in the page, at or after `low`; −1: none. */
+  const before = (place: number, from: number): number => {
+    let low = from;
+    let high = count - 1;
+    while (low <= high) {
+      const middle = (low + high) >>> 1;
+      if (starts[middle]! - pageStart <= place) low = middle + 1;
+      else high = middle - 1;
     }
-    offset = pageStart + limit;
+    return high;
+  };
+  const over = before(end - 1, 0);
+  const inPage = pageStart + end < bytes ? over : count;
+  if (inPage < count && inPage >= 0 && bytesInclude(heap, inPage, needle)) found[inPage] = 1;
+  let index = 0;
+  word.lastIndex = 0;
+  for (let hit = word.exec(text); hit; hit = word.exec(text)) {
+    const at = hit.index;
+    // Mostly one of the next few strings.
+    let steps = 0;
+    while (steps < 16 && index + 1 < count && starts[index + 1]! - pageStart <= at) {
+      index++;
+      steps++;
+    }
+    if (steps === 16) index = before(at, index);
+    if (index < 0 || starts[index]! - pageStart > at) {
+      index = Math.max(0, index); // a string of the page before: looked at there
+      continue;
+    }
+    if (index >= inPage) break;
+    const next = index + 1 < count ? starts[index + 1]! - pageStart : end;
+    let last = next - 2;
+    while (text.charCodeAt(last) !== QUOTE) last--;
+    if (at < last && at - (starts[index]! - pageStart) <= SEARCHED_BYTES) found[index] = 1;
+    // Every string is looked at once, but a hit between two says nothing of the one behind it.
+    word.lastIndex = Math.max(at + 1, at < last ? last : at + 1);
   }
 }
 
