@@ -1,6 +1,7 @@
 /** Results of a query as files: CSV for spreadsheets, JSON with the names of the columns. */
 import { csvLine } from '#shared/format/csv.ts';
 import type { QueryColumn, QueryExport, QueryValue } from '#shared/model/heap-query.ts';
+import { jsonText } from './to-json.ts';
 
 export interface ExportedAnswer {
   columns: readonly QueryColumn[];
@@ -27,7 +28,7 @@ export function* answerToJson({ columns, rows }: ExportedAnswer): Generator<stri
     return;
   }
   for (const [at, row] of rows.entries()) {
-    const item = names.map((name, index) => `${JSON.stringify(name)}: ${JSON.stringify(row[index])}`).join(', ');
+    const item = names.map((name, index) => `${jsonText(name)}: ${jsonText(row[index])}`).join(', ');
     yield `${at === 0 ? '[\n' : ',\n'}  {${item}}`;
   }
   yield '\n]\n';

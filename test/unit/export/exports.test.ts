@@ -4,7 +4,7 @@ import { buildComparisonReport } from '#main/export/comparison-report.ts';
 import type { ComparisonReport } from '#main/export/report-model.ts';
 import { comparisonToCsv } from '#main/export/to-csv.ts';
 import { comparisonToHtml } from '#main/export/to-html.ts';
-import { comparisonToJson } from '#main/export/to-json.ts';
+import { comparisonToJson, jsonText } from '#main/export/to-json.ts';
 import { comparisonToMarkdown } from '#main/export/to-markdown.ts';
 import { compareHeaps } from '#main/heap/compare.ts';
 import { openHeap } from '#main/heap/open.ts';
@@ -203,4 +203,12 @@ describe('without values', () => {
     const withValues = [...comparisonToJson(leak)].join('');
     expect(withValues).toContain('user-secret');
   });
+});
+
+it('JSON writes what steers direction or hides as escapes, with the same value', () => {
+  const value = { a: 'x\u202ey\u2066z\u2028\u200b\u{e0041}\u0085', 'k\u202e': ['<b>', 'é', '\u{1f4a3}'] };
+  const text = jsonText(value);
+  expect(text).not.toMatch(/[\p{Cf}\u007f-\u009f\u2028]/u);
+  expect(text).toContain('é');
+  expect(JSON.parse(text)).toEqual(value);
 });
