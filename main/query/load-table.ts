@@ -21,14 +21,15 @@ export interface LoadRun {
   onRows?: (rows: number) => void;
 }
 
-/** Creates the table; dropped again when it is not completed. */
+/** Fills the table anew; left empty when it is not completed, because the views need it to be there. */
 export async function loadTable(connection: DuckDBConnection, schema: string, table: SourceTable, run: LoadRun): Promise<void> {
   const columns = table.columns.map(({ name, type }) => `${name} ${type}`).join(', ');
-  await connection.run(`CREATE OR REPLACE TABLE ${schema}.${table.name} (${columns})`);
+  const create = () => connection.run(`CREATE OR REPLACE TABLE ${schema}.${table.name} (${columns})`);
+  await create();
   try {
     await fill(connection, schema, table, run);
   } catch (error) {
-    await connection.run(`DROP TABLE IF EXISTS ${schema}.${table.name}`).catch(() => undefined);
+    await create();
     throw error;
   }
 }

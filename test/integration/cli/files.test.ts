@@ -55,6 +55,34 @@ describe('summary', () => {
   });
 });
 
+describe('query', () => {
+  const COUNTS = "SELECT class, count(*) AS n FROM nodes WHERE class IN ('Session', 'no such') GROUP BY class";
+
+  it('answers as a table, as CSV and as JSON', async () => {
+    const table = await runCli(['query', compared, COUNTS, '-q']);
+    expect({ code: table.code, stderr: table.stderr }).toEqual({ code: 0, stderr: '' });
+    expect(table.stdout).toMatch(/^class +n\n.*\nSession +2,000\n$/);
+    expect((await runCli(['query', compared, COUNTS, '--csv', '-q'])).stdout).toBe(`class,n\r\nSession,${COUNT}\r\n`);
+    expect(JSON.parse((await runCli(['query', compared, COUNTS, '--json', '-q'])).stdout)).toEqual([{ class: 'Session', n: COUNT }]);
+  });
+
+  it('compares with an earlier snapshot, from a statement in a file', async () => {
+    const file = join(dir, 'new.sql');
+    writeFileSync(file, "SELECT (SELECT count(*) FROM nodes WHERE is_new AND class = 'Session') AS now, (SELECT count(*) FROM base.nodes WHERE class = 'Session') AS before");
+    const { stdout } = await runCli(['query', compared, '--base', base, '-f', file, '--json', '-q']);
+    expect(JSON.parse(stdout)).toEqual([{ now: COUNT, before: 0 }]);
+  });
+
+  it('says what is cut, and what is wrong with the place', async () => {
+    const cut = await runCli(['query', compared, 'SELECT node FROM nodes', '--limit', '3', '--csv', '-q']);
+    expect(cut.stdout.trim().split('\r\n')).toHaveLength(4);
+    expect(cut.stderr).toContain('the first 3 rows; there are more');
+    const wrong = await runCli(['query', compared, 'SELECT nmae FROM nodes', '-q']);
+    expect(wrong.code).toBe(3);
+    expect(wrong.stderr).toMatch(/"nmae" not found[\s\S]*LINE 1: SELECT nmae FROM nodes\n +\^/);
+  });
+});
+
 describe('retainers', () => {
   it('gives paths from the root and holders', async () => {
     const { code, stdout } = await runCli(['retainers', compared, '--class', 'Session', '--top', '2', '--format', 'json']);

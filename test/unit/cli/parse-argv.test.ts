@@ -30,6 +30,14 @@ describe('what is understood', () => {
     ['snapshot 12 --out f', { command: 'snapshot', target: { pid: 12 }, out: 'f', quiet: false }],
     ['snapshot ws://localhost:1/a -o f', { command: 'snapshot', target: { url: 'ws://localhost:1/a' }, out: 'f', quiet: false }],
     [
+      'query x select --base y --csv --limit 5 -q',
+      { command: 'query', file: 'x', base: 'y', sql: 'select', sqlFile: null, format: 'csv', limit: 5, quiet: true },
+    ],
+    [
+      'query x -f q.sql',
+      { command: 'query', file: 'x', base: null, sql: null, sqlFile: 'q.sql', format: 'table', limit: 10_000, quiet: false },
+    ],
+    [
       'retainers x --class __main__.Session',
       { command: 'retainers', file: 'x', className: '__main__.Session', top: 10, paths: 3, format: 'table', quiet: false },
     ],
@@ -94,6 +102,9 @@ describe('what is refused', () => {
     ['compare a b --fail-on Request', 'is not NAME:+N'],
     ['compare a b --fail-on Request:1000', 'is not NAME:+N'],
     ['retainers f', '--class NAME is missing'],
+    ['query f', 'STATEMENT'],
+    ['query f x --json --csv', 'only one of'],
+    ['query f x --limit 0', 'whole number'],
     ['snapshot', 'PID or ws://… address is missing'],
     ['snapshot 1', '--out FILE is missing'],
     ['snapshot foo --out x', 'neither a process id'],

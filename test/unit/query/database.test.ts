@@ -34,6 +34,15 @@ describe('a heap asked in SQL', () => {
     }
   });
 
+  it('is documented as it is', () => {
+    const text = readFileSync(new URL('../../../docs/query.md', import.meta.url), 'utf8');
+    for (const { name, about, columns } of QUERY_TABLES) {
+      expect(text).toContain(`### ${name}\n\n${about}\n`);
+      for (const column of columns) expect(text).toContain(`| \`${column.name}\` | ${column.about} |`);
+    }
+    for (const { sql } of QUERY_EXAMPLES) expect(text).toContain(`\`\`\`sql\n${sql}\n\`\`\``);
+  });
+
   it('gives the numbers of the engine', async () => {
     const { heap, at } = await heapOf(GRAPH);
     const analysis = await analyseHeap(heap);
