@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { ensureBuilt, ensureInstalled, findNode, root, runNode, waitFor } from './runtime.mjs';
 import { fetchElectron, findElectron, hasDisplay } from './electron-runtime.mjs';
 
-const COMMANDS = new Set(['serve', 'record', 'snapshot', 'summary', 'retainers', 'compare', 'help', '--help', '-h', '--version', '-V']);
+const COMMANDS = new Set(['serve', 'record', 'snapshot', 'summary', 'retainers', 'compare', 'query', 'session', 'help', '--help', '-h', '--version', '-V']);
 const log = (line) => process.stderr.write(`${line}\n`);
 
 async function main(args) {

@@ -13,6 +13,7 @@ const MAIN = `Heaphouse shows where a program's memory goes and what holds it.
   heaphouse retainers FILE        what holds the objects of a class
   heaphouse compare BASE COMPARED what grew between two snapshots, with gates for CI
   heaphouse query FILE SQL        a question in SQL about a snapshot
+  heaphouse session list          recorded sessions; also export, import, rename, delete
 
   --pythonmalloc VALUE  start COMMAND with PYTHONMALLOC=VALUE, checked against its Python
   --preload LIB         start COMMAND with jemalloc, mimalloc, tcmalloc or a library of your own before all others
@@ -69,6 +70,19 @@ What holds the objects of a class: all of them grouped by holder, then the large
   --class NAME    the whole name (__main__.Session) or its last part (Session)
   --top N         objects, default ${DEFAULT_RETAINERS_TOP}, largest retained size first
   --paths N       paths an object, default ${DEFAULT_PATHS}
+`,
+  session: `heaphouse session list [--format json|table]
+heaphouse session export SESSION [--out FILE.heaphouse]
+heaphouse session import FILE.heaphouse [--out DIR]
+heaphouse session rename SESSION TITLE
+heaphouse session delete SESSION --yes
+
+Recorded sessions. SESSION is the path of a session's folder, or its name in the sessions folder, as list shows it.
+
+  export          packs it into one file; works while it is being recorded
+  import          unpacks such a file into the sessions folder, or into DIR, and prints where
+  delete          removes what belongs to the session; other files in its folder stay
+  -q, --quiet     no progress
 `,
   compare: `heaphouse compare BASE COMPARED [--format json|csv|html|md|table] [--out FILE] [--fail-on GATE] [--no-values]
 

@@ -1,5 +1,5 @@
 /** What a command line asks for. The same for every host: each takes what concerns it and hands the rest on. */
-export const COMMANDS = ['open', 'serve', 'record', 'snapshot', 'summary', 'retainers', 'compare', 'query'] as const;
+export const COMMANDS = ['open', 'serve', 'record', 'snapshot', 'summary', 'retainers', 'compare', 'query', 'session'] as const;
 export type CommandName = (typeof COMMANDS)[number];
 
 /** How a program is started; both need a command. */
@@ -88,6 +88,13 @@ export interface QueryInvocation {
   quiet: boolean;
 }
 
+export type SessionInvocation =
+  | { command: 'session'; action: 'list'; format: 'table' | 'json'; quiet: boolean }
+  | { command: 'session'; action: 'export'; session: string; out: string | null; quiet: boolean }
+  | { command: 'session'; action: 'import'; file: string; out: string | null; quiet: boolean }
+  | { command: 'session'; action: 'rename'; session: string; title: string; quiet: boolean }
+  | { command: 'session'; action: 'delete'; session: string; yes: boolean; quiet: boolean };
+
 export interface HelpInvocation {
   command: 'help';
   topic: CommandName | null;
@@ -105,6 +112,7 @@ export type Invocation =
   | RetainersInvocation
   | CompareInvocation
   | QueryInvocation
+  | SessionInvocation
   | HelpInvocation
   | VersionInvocation;
 

@@ -47,6 +47,8 @@ async function runInvocation(invocation: Invocation, context: CommandContext): P
       await context.out.write(`${APP_VERSION}\n`);
       return EXIT.fine;
     // Each command is loaded when it is wanted: `--help` has no need of the engine.
+    case 'session':
+      return (await import('./commands/session.ts')).runSession(invocation, context);
     case 'summary':
       return (await import('./commands/summary.ts')).runSummary(invocation, context);
     case 'retainers':

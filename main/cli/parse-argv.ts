@@ -17,6 +17,7 @@ const OPTIONS: Record<CommandName, OptionSpec[]> = {
   summary: [value('--top'), value('--format'), flag('--quiet', '-q')],
   retainers: [value('--class'), value('--top'), value('--paths'), value('--format'), flag('--quiet', '-q')],
   compare: [value('--format'), value('--out', '-o'), value('--top'), FAIL_ON, flag('--no-values'), flag('--quiet', '-q')],
+  session: [value('--out', '-o'), value('--format'), flag('--yes', '-y'), flag('--quiet', '-q')],
   query: [value('--base'), value('--file', '-f'), value('--format'), flag('--json'), flag('--csv'), value('--limit'), flag('--quiet', '-q')],
 };
 
@@ -80,6 +81,8 @@ function build(command: CommandName, split: SplitArguments): Invocation {
       const [target] = operands(split, ['PID or ws://… address']);
       return { command, target: parseTarget(target!), out: required(split, 'out', 'FILE'), quiet: split.options.has('quiet') };
     }
+    case 'session':
+      return buildSession(split);
     case 'summary': {
       const [file] = operands(split, ['FILE']);
       return { command, file: file!, top: top(split), format: format(split, ['table', 'json']), quiet: split.options.has('quiet') };
@@ -131,6 +134,38 @@ function buildQuery(split: SplitArguments): Invocation {
     limit: wholeNumber(split, 'limit', 1, MAX_QUERY_LIMIT) ?? DEFAULT_QUERY_LIMIT,
     quiet: split.options.has('quiet'),
   };
+}
+
+const SESSION_ACTIONS = ['list', 'export', 'import', 'rename', 'delete'] as const;
+const MAX_TITLE_CHARS = 200;
+
+function buildSession(split: SplitArguments): Invocation {
+  const [word, ...rest] = split.operands;
+  if (word === undefined) throw new UsageError(`session: say what to do: ${SESSION_ACTIONS.join(', ')}.`);
+  const action = SESSION_ACTIONS.find((name) => name === word);
+  if (!action) throw new UsageError(`session: "${word}" is not one of ${SESSION_ACTIONS.join(', ')}.`);
+  const allowed = { list: 'format', export: 'out', import: 'out', rename: null, delete: 'yes' }[action];
+  for (const name of ['out', 'format', 'yes']) {
+    if (split.options.has(name) && name !== allowed) throw new UsageError(`session ${action} has no option --${name}.`);
+  }
+  const names = { list: [], export: ['SESSION'], import: ['FILE'], rename: ['SESSION', 'TITLE'], delete: ['SESSION'] }[action];
+  const [first, title] = operands({ ...split, operands: rest }, names);
+  const more = { command: 'session' as const, quiet: split.options.has('quiet') };
+  switch (action) {
+    case 'list':
+      return { ...more, action, format: format(split, ['table', 'json']) };
+    case 'export':
+      return { ...more, action, session: first!, out: one(split, 'out') };
+    case 'import':
+      return { ...more, action, file: first!, out: one(split, 'out') };
+    case 'rename': {
+      const trimmed = title!.trim();
+      if (trimmed === '' || trimmed.length > MAX_TITLE_CHARS) throw new UsageError(`session rename: a title has 1 to ${MAX_TITLE_CHARS} characters.`);
+      return { ...more, action, session: first!, title: trimmed };
+    }
+    case 'delete':
+      return { ...more, action, session: first!, yes: split.options.has('yes') };
+  }
 }
 
 function buildOpen(command: 'open' | 'serve', split: SplitArguments): Invocation {

@@ -20,7 +20,8 @@ export type Kind = 'node' | 'python';
 export interface Round {
   victim: Victim;
   kind: Kind;
-  /** After the launch began. */
+  /** `start`: the time counts from the beginning of the launch; `attached`: from when recording has begun. */
+  from: 'start' | 'attached';
   killAfterMs: number;
 }
 
@@ -51,7 +52,7 @@ interface Told {
   message?: string;
 }
 
-export async function killRound({ victim, kind, killAfterMs }: Round): Promise<Outcome> {
+export async function killRound({ victim, kind, from, killAfterMs }: Round): Promise<Outcome> {
   const root = mkdtempSync(join(tmpdir(), 'heaphouse-kill-'));
   const sessionsDir = join(root, 'sessions');
   // In the command line of the target, by which it is found and ended whatever happened.
@@ -69,10 +70,13 @@ export async function killRound({ victim, kind, killAfterMs }: Round): Promise<O
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
   const last = (event: string) => told.findLast((one) => one.event === event);
   try {
-    await until(() => told.length > 0 || child.exitCode !== null, 30_000);
+    const began = from === 'start' ? () => told.length > 0 : () => last('attached') !== undefined;
+    await until(() => began() || last('failed') !== undefined || child.exitCode !== null, 60_000);
     await sleep(killAfterMs);
     // A host or a target can be killed only when there is one.
     await until(() => pidOf() !== null || child.exitCode !== null, 30_000);
+    const failure = last('failed');
+    assert.equal(failure, undefined, `the launch failed by itself: ${JSON.stringify(failure)}`);
     const pid = pidOf();
     assert.ok(pid !== null, `nothing to kill; it said ${stderr} ${JSON.stringify(told.slice(-3))}`);
     const phase = phaseNow();
@@ -88,7 +92,7 @@ export async function killRound({ victim, kind, killAfterMs }: Round): Promise<O
     await Promise.race([ended, sleep(END_LIMIT_MS).then(() => assert.fail('the workbench did not end'))]);
     endTargets(marker);
     const seen = await reopen(sessionsDir, { phase, knownAt, takenBefore, marksBefore });
-    return { victim, kind, killAfterMs, phase, ...seen };
+    return { victim, kind, from, killAfterMs, phase, ...seen };
   } finally {
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
     await ended;

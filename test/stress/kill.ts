@@ -4,7 +4,9 @@ import { killRound, VICTIMS, type Outcome, type Round } from './kill-round.ts';
 
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '100' }, seed: { type: 'string', default: String(Date.now() % 1_000_000) } } });
 const rounds = Number(values.rounds);
-const MAX_KILL_AFTER_MS = 5_000;
+const MAX_KILL_AFTER_MS = 3_500;
+/** One round of each victim in so many kills during the launch. */
+const LAUNCHES = 6;
 
 /** Mulberry32: the same seed kills at the same moments, as far as the machine does. */
 function random(seed: number): () => number {
@@ -22,7 +24,7 @@ const outcomes: Outcome[] = [];
 let failed = 0;
 process.stdout.write(`${rounds} rounds, seed ${values.seed}\n`);
 for (let n = 0; n < rounds; n++) {
-  const round: Round = { victim: VICTIMS[n % VICTIMS.length], kind: Math.floor(n / VICTIMS.length) % 2 === 0 ? 'node' : 'python', killAfterMs: Math.round(next() * MAX_KILL_AFTER_MS) };
+  const round: Round = { victim: VICTIMS[n % VICTIMS.length], kind: Math.floor(n / VICTIMS.length) % 2 === 0 ? 'node' : 'python', from: Math.floor(n / VICTIMS.length) % LAUNCHES === 0 ? 'start' : 'attached', killAfterMs: Math.round(next() * MAX_KILL_AFTER_MS) };
   try {
     const outcome = await killRound(round);
     outcomes.push(outcome);

@@ -1,7 +1,7 @@
 /** A session's life beyond its target: notes, a name, one file that carries it, deletion; presets, settings, folders. */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { testId } from '../driver/app-driver.ts';
 import { projectRoot } from '../driver/browser-path.ts';
@@ -119,7 +119,8 @@ describe.each(HOSTS)('$name', (host) => {
       await app.driver.waitForText(testId('session-tab'), 'Import job', { timeoutMs: 20_000 });
       await app.driver.waitForText(testId('artefact-kept-comparison'), 'first and second');
       expect(await app.driver.value(testId('session-notes'))).toBe('Grew after the import at 14:05.');
-      expect((await app.session.timelineCounts()).samples).toBeGreaterThan(0);
+      await app.session.show('timeline');
+      await app.driver.waitUntil('the recording', async () => Number(await app.driver.attribute(testId('timeline-view'), 'data-samples')) > 0);
       await app.driver.click(testId('notes-button'));
       await app.driver.screenshot('session-reopened');
     });
@@ -142,7 +143,7 @@ describe.each(HOSTS)('$name', (host) => {
       await app.expectAccessible();
       await app.driver.screenshot('folder-picker');
       await app.driver.click(testId('folder-choose'));
-      expect(await app.driver.value(testId('launch-cwd'))).toBe(projectRoot);
+      expect(await app.driver.value(testId('launch-cwd'))).toBe(resolve(projectRoot));
     });
 
     test('interpreters are listed with version, kind and path', async () => {
