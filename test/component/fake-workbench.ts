@@ -4,6 +4,7 @@
  */
 import { heapContract } from '#shared/contracts/heap.ts';
 import { memoryContract } from '#shared/contracts/memory.ts';
+import { referencesContract } from '#shared/contracts/references.ts';
 import { launchesContract, type LaunchesState } from '#shared/contracts/launches.ts';
 import { sessionsContract } from '#shared/contracts/sessions.ts';
 import { settingsContract, type SettingsState } from '#shared/contracts/settings.ts';
@@ -20,6 +21,7 @@ import { HeaphouseError } from '#shared/rpc/errors.ts';
 import { createRpcServer } from '#shared/rpc/server.ts';
 import { fakeMemoryHandlers, type FakeMemory } from './fake-memory.ts';
 import { provideFakeExplore } from './fake-explore.ts';
+import { fakeReferencesHandlers } from './fake-references.ts';
 
 export const T0 = Date.UTC(2026, 0, 5, 12, 0, 0);
 /** A name that would do harm if it were ever read as markup, or turn the line around. */
@@ -383,6 +385,7 @@ export function createFakeWorkbench(initial: { sessions?: SessionInfo[]; process
   server.provide(timelineContract, { methods: { window: ({ maxPoints }) => fakeTimeline(Math.min(maxPoints, 200)) }, events: { appended: () => () => undefined } });
 
   server.provide(memoryContract, fakeMemoryHandlers(memory, enter));
+  server.provide(referencesContract, fakeReferencesHandlers(T0, enter));
 
   const retained = (snapshotId: string, bytes: number) => (analysed.has(snapshotId) ? bytes : null);
   const classRow = (index: number, snapshotId: string): ClassRow => ({

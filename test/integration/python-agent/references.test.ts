@@ -42,7 +42,7 @@ describe.each(found)('references on CPython $version', ({ path, minor }) => {
   it('names every reference to an object, and none is left for C', async () => {
     const answer = await client.call('Python.getReferrers', { expression: 'held' });
     expect(answer).toMatchObject({ state: 'counted', count: 6, named: 6, heldFromC: 0, type: '__main__.Node' });
-    expect(referrers(answer).sort()).toEqual(["attribute owned of ", 'element [0] of list', 'element [1] of list', "global held of module __main__", "item ['value'] of dict", 'key <__main__.Node> of dict'].sort());
+    expect(referrers(answer).sort()).toEqual(['attribute owned of ', 'element [0] of __main__.twice, a list of 2', 'element [1] of __main__.twice, a list of 2', 'global held of module __main__', "item ['value'] of __main__.table, a dict of 2", 'key <__main__.Node> of __main__.table, a dict of 2'].sort());
   });
 
   it('keeps its own references out of the count: asked twice, and held by a client', async () => {

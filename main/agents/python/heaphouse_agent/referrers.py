@@ -15,6 +15,7 @@ MAX_OWNERS = 40  # dicts whose owner is looked for: each costs a look at the who
 SEARCH_MS = 1500.0  # for what the collector does not list: keys, constants, untracked tuples
 STATIC_COUNT = 900000000  # up to 3.11 static objects begin at 999,999,999
 ATOMS = (str, bytes, int, float, complex, tuple, frozenset, type(None))
+CONTAINERS = (list, tuple, dict, set, frozenset, deque)
 Frame = internals.Frame
 
 
@@ -44,6 +45,7 @@ class Finder(object):
                 if type(namespace) is dict:
                     self.modules.setdefault(id(namespace), name)
         self.owners_left = MAX_OWNERS
+        self.globals = None
 
     def containers(self, held):
         # type: (list) -> list
@@ -105,7 +107,25 @@ class Finder(object):
                 found['holder'] = owner
                 return found
         found['holder'] = describe(holder)
+        if cls in CONTAINERS:
+            name = self.global_name(holder)
+            if name is not None:
+                found['holder'] = '%s, a %s of %d' % (name, cls.__name__, len(holder))
         return found
+
+    def global_name(self, holder):
+        """`app.handlers.cache` when a variable of a module is this very container."""
+        if self.globals is None:
+            self.globals = {}
+            for namespace in [module_dict(m) for m in list(sys.modules.values())
+                              if solid_base(type(m)) is Module]:
+                module = self.modules.get(id(namespace))
+                if module is not None:
+                    for key, value in dict.copy(namespace).items():
+                        if type(value) in CONTAINERS and type(key) is str:
+                            self.globals.setdefault(id(value), '%s.%s' % (module, key[:100]))
+            namespace = value = None
+        return self.globals.get(id(holder))
 
     def owner(self, namespace):
         """What a dict is the `__dict__` or the namespace of, as text."""
