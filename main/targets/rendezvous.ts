@@ -3,14 +3,16 @@
  * private (mode 0700), one per launch or attach; what is read from it is checked all the same.
  */
 import { watch } from 'node:fs';
-import { chown, lstat, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { chown, lstat, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { HeaphouseError, cancelledError } from '#shared/rpc/errors.ts';
-import { readHead } from './proc/read.ts';
+import { readHead, readStartTicks } from './proc/read.ts';
 
 const MAX_REPORT_BYTES = 1024 * 1024;
 const POLL_MS = 50;
+/** Who made the folder, by process id and start time: an agent without a client looks whether we still live. */
+const OWNER_FILE = 'owner';
 
 const reportSchema = v.object({
   version: v.literal(1),
@@ -35,6 +37,7 @@ export async function createRendezvous(parent: string, prefix: 'launch' | 'attac
     await mkdir(parent, { recursive: true, mode: 0o700 });
     await checkOwner(parent);
     const dir = await mkdtemp(join(parent, `${prefix}-`));
+    await writeFile(join(dir, OWNER_FILE), `${process.pid} ${(await readStartTicks(process.pid)) ?? 0}\n`, { mode: 0o644 });
     if (owner) await chown(dir, owner.uid, owner.gid);
     return dir;
   } catch (error) {

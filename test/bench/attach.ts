@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import type { PythonRouteId } from '#main/targets/attach/python-route.ts';
 import { FURTHER_KINDS, MAIN_KINDS, attachRounds, median } from '../integration/targets/attach-rounds.ts';
 import type { Kind, RoundsResult } from '../integration/targets/attach-rounds.ts';
-import { supportedInterpreters } from '../integration/python-agent/interpreters.ts';
+import { allInterpreters } from '../integration/python-agent/interpreters.ts';
 
 const { values, positionals } = parseArgs({
   options: { rounds: { type: 'string', default: '200' }, 'gdb-rounds': { type: 'string', default: '10' }, kinds: { type: 'string', default: MAIN_KINDS.join(',') }, agent: { type: 'string' } },
@@ -19,7 +19,7 @@ const { values, positionals } = parseArgs({
 });
 const all: readonly string[] = [...MAIN_KINDS, ...FURTHER_KINDS];
 const kinds = values.kinds.split(',').filter((kind): kind is Kind => all.includes(kind));
-const pythons = positionals.length > 0 ? positionals : supportedInterpreters().map(({ path }) => path);
+const pythons = positionals.length > 0 ? positionals : allInterpreters().map(({ path }) => path);
 const hasGdb = spawnSync('gdb', ['--version']).status === 0;
 
 function line(cells: readonly string[]): void {

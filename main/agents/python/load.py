@@ -104,6 +104,12 @@ def start_injected(rendezvous):
         reason = refusal()
         if reason:
             raise RuntimeError(reason)
-        load(False).start(rendezvous=rendezvous, origin='inject')
+        package = load(False)
+        for _ in range(5000):  # ten seconds, for a predecessor that is just being detached
+            if not package.lifecycle.leaving():
+                break
+            package.lifecycle.time.sleep(0.002)
+            package = load(False)
+        package.start(rendezvous=rendezvous, origin='inject')
     except BaseException as error:
         write_error(rendezvous, error)

@@ -7,8 +7,10 @@ from .server import Server
 from .wake import Waker
 
 current = None
+latest = None  # the agent last started from these modules, also when it has ended
 START_TIMEOUT = 10.0  # seconds for the thread to be listening
 WAIT_TIMEOUT = 30.0  # seconds a launched program waits for its first client
+LOST_TIMEOUT = 20.0  # seconds without a client until it is looked whether the workbench lives
 STOP_TIMEOUT = 2.0  # seconds for a snapshot thread to come out of C when the agent leaves
 
 
@@ -75,6 +77,7 @@ class Agent(object):
         self.inbox = deque()
         self.inbox_bytes = 0
         self.sessions = []
+        self.alone_since = time.time() if origin == 'inject' else None
         self.folders = []
         self.files = []
         self.job = None
@@ -140,6 +143,7 @@ class Agent(object):
     def new_session(self, connection):
         session = Session(self, connection)
         self.sessions.append(session)
+        self.alone_since = None
         return session
 
     def end_session(self, session):
@@ -151,6 +155,26 @@ class Agent(object):
         if not self.sessions and self.origin != 'program' and self.folders:
             if not [f for f in self.folders if os.path.isdir(f)]:
                 self.server.running = False  # nobody will come back: leave
+        if not self.sessions and self.origin != 'program':
+            self.alone_since = time.time()
+
+    def patience_ms(self):
+        # type: () -> int
+        """How long to wait for something to happen; None: for ever; 0: the workbench is dead, leave.
+        With a client there is nothing to look for: its end comes as the end of the connection."""
+        if self.alone_since is None:
+            return None
+        left = self.alone_since + LOST_TIMEOUT - time.time()
+        if left > LOST_TIMEOUT:  # the clock was set back
+            left = 0
+        if left <= 0:
+            if not [f for f in self.folders if meeting.owner_lives(f)]:
+                for folder in self.folders:
+                    meeting.sweep(folder)
+                return 0
+            self.alone_since = time.time()
+            left = LOST_TIMEOUT
+        return int(left * 1000) + 1
 
     def serve(self):
         try:
@@ -185,8 +209,9 @@ class Agent(object):
         own.extra.clear()
         if current is self:
             current = None
-        for name, _ in own.modules():
-            sys.modules.pop(name, None)
+        for name, module in own.modules():
+            if sys.modules.get(name) is module:  # the next agent may be loading already
+                sys.modules.pop(name, None)
         self.sessions.clear()
         self.thread_ended = True
 
@@ -280,9 +305,17 @@ def _unregister_exit(agent):
     atexit.unregister(agent.exit_hook)
 
 
+def leaving():
+    # type: () -> bool
+    """Whether the agent of these modules is on its way out: they will be gone from sys.modules in
+    a moment, and a new agent must be made of new ones."""
+    agent = latest
+    return agent is not None and not agent.server.running and agent.waker.pid == os.getpid()
+
+
 def start(rendezvous, port, origin, wait):
     """See heaphouse_agent.start."""
-    global current
+    global current, latest
     agent = current
     if agent is None:
         agent = Agent(origin)
@@ -299,7 +332,7 @@ def start(rendezvous, port, origin, wait):
             for path in agent.files:
                 meeting.withdraw(path)
             raise
-        current = agent
+        current = latest = agent
     elif rendezvous is not None and rendezvous not in agent.folders:
         agent.meet(rendezvous)
     if wait:

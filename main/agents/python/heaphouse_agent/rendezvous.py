@@ -58,3 +58,52 @@ def withdraw(path):
         os.unlink(path)
     except OSError:
         pass
+
+
+def owner_lives(folder):
+    # type: (str) -> bool
+    """Whether the workbench that made the folder runs: its process id and start time are in it. From
+    another pid namespace that cannot be told, which counts as no."""
+    try:
+        with open(os.path.join(folder, 'owner')) as file:
+            pid, started = file.read(64).split()
+        with open('/proc/%d/stat' % int(pid)) as file:
+            return file.read(4096).rpartition(')')[2].split()[19] == started
+    except (OSError, ValueError, IndexError):
+        return False
+
+
+def sweep(folder):
+    # type: (str) -> None
+    """Removes what a dead workbench left: the folder, and the copy of the agent beside it."""
+    for name in ('owner', 'code.bin', 'enter.gdb'):
+        withdraw(os.path.join(folder, name))
+    parent = os.path.dirname(folder)
+    for path in (os.path.join(folder, 'entered'), path_for(folder)):
+        try:
+            os.rmdir(path) if path.endswith('entered') else os.unlink(path)
+        except OSError:
+            pass
+    if os.path.basename(parent).startswith('heaphouse-agent-'):
+        _remove_tree(os.path.join(parent, 'python'))
+    for path in (folder, parent):
+        try:
+            os.rmdir(path)  # only when there is nothing else in it
+        except OSError:
+            pass
+
+
+def _remove_tree(folder):
+    for where, folders, files in os.walk(folder, False):
+        for name in files:
+            withdraw(os.path.join(where, name))
+        for name in folders:
+            path = os.path.join(where, name)
+            try:
+                os.unlink(path) if os.path.islink(path) else os.rmdir(path)
+            except OSError:
+                pass
+    try:
+        os.rmdir(folder)
+    except OSError:
+        pass

@@ -241,8 +241,13 @@ class Server(object):
         """Serves until `running` is cleared. Every descriptor is checked to still be ours."""
         listener_fd = self.listener.fileno()
         while self.running:
-            # While collections keep coming they are fetched, see gcevents.
-            ready = self.poll.poll(self.agent.gc.poll_ms if self.agent.gc.polled else None)
+            # While collections keep coming they are fetched, see gcevents; without a client it is
+            # looked now and then whether the workbench still lives, see lifecycle.
+            patience = self.agent.patience_ms()
+            if patience == 0:
+                self.running = False
+                return
+            ready = self.poll.poll(self.agent.gc.poll_ms if self.agent.gc.polled else patience)
             if not ready:
                 self.agent.on_wake()
             while ready:  # no `for`, see Connection.on_data

@@ -129,6 +129,15 @@ static void check_status(int pid) {
   free(text);
 }
 
+// What is missing in a process may be missing because it has just ended.
+static void check_alive(void) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/maps", memory_pid);
+  char *text = read_file(path, 4096);
+  if (!text || !*text) fail("gone", "the process ended meanwhile");
+  free(text);
+}
+
 struct functions {
   struct shared shared;
   bool locks_detach; // 3.13 and newer: waiting for the lock of the queue gives up the interpreter lock
@@ -138,6 +147,7 @@ struct functions {
 static void find_functions(struct functions *found) {
   uint64_t run = 0;
   struct module *python = find_module("PyRun_SimpleString", &run);
+  if (!python) check_alive();
   if (!python) fail("no-symbols", "its interpreter exports none of the functions that are needed: it is stripped of them, or it is not CPython");
   struct shared *s = &found->shared;
   memset(found, 0, sizeof *found);
@@ -148,9 +158,11 @@ static void find_functions(struct functions *found) {
   s->add_pending = (void *)find_in(python, "Py_AddPendingCall");
   s->ensure = (void *)find_in(python, "PyGILState_Ensure");
   s->release = (void *)find_in(python, "PyGILState_Release");
+  if (!s->is_initialized || !s->add_pending || !s->ensure || !s->release) check_alive();
   if (!s->is_initialized || !s->add_pending || !s->ensure || !s->release) fail("no-symbols", "its interpreter does not export all of the functions that are needed");
   found->locks_detach = find_in(python, "PyMutex_Lock") != 0;
   s->munmap = (void *)find_function("munmap");
+  if (!s->munmap) check_alive();
   if (!s->munmap) fail("no-libc", "no C library that exports munmap is loaded in it");
   s->pthread_create = (void *)find_function("pthread_create");
   s->pthread_detach = (void *)find_function("pthread_detach");
@@ -170,6 +182,7 @@ static void find_gadgets(const struct functions *found, uint64_t *gadget, uint64
   }
   if (!*gadget) *gadget = find_bytes(vdso_start, vdso_end, GADGET, sizeof GADGET);
   if (!*restorer) *restorer = find_bytes(vdso_start, vdso_end, RESTORER, sizeof RESTORER);
+  if (!*gadget || !*restorer) check_alive();
   if (!*gadget || !*restorer) fail("no-libc", "its C library has no place from which a system call could be made");
 }
 
