@@ -119,8 +119,11 @@ async function asOnDisk(dir: string, snapshot: Snapshot): Promise<Snapshot> {
     if (snapshot.state === 'ready') return snapshot;
     return { ...snapshot, state: 'ready', error: null, bytes: whole.size, takenAt: snapshot.takenAt || Math.round(whole.mtimeMs) };
   }
-  if (snapshot.state === 'failed') return snapshot;
   const part = await stat(join(dir, `${snapshot.file}.part`)).catch(() => null);
+  if (snapshot.state === 'failed') {
+    if (!part || !snapshot.error) return snapshot;
+    return { ...snapshot, bytes: part.size, error: { ...snapshot.error, message: `${snapshot.error.message.slice(0, 3_000)} The file of this snapshot is incomplete (${part.size} bytes).` } };
+  }
   if (snapshot.state === 'ready') {
     return { ...snapshot, state: 'failed', error: { code: 'not-found', message: `The file of this snapshot is gone: ${join(dir, snapshot.file)}.`, advice: 'Put it back and open the session again, or delete the snapshot.' } };
   }

@@ -7,6 +7,11 @@ export function commandLineOf({ command, args }: StoredLaunch): string {
   return joinCommandLine([command, ...args]);
 }
 
+/** The same for a narrow place: the program without its folder. */
+export function shortCommandLine({ command, args }: StoredLaunch): string {
+  return joinCommandLine([command.split(/[\\/]/).at(-1) || command, ...args.map((arg) => (arg.length > 60 ? `…${arg.slice(-58)}` : arg))]);
+}
+
 /** `in ~/app · 2 variables · does not wait`: what distinguishes launches of the same command. */
 export function launchDetail(launch: StoredLaunch): string {
   const variables = Object.keys(launch.env).length;
