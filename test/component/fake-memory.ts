@@ -207,6 +207,14 @@ export function fakeMemoryHandlers(memory: FakeMemory, enter: (name: string, par
         const rows = Array.from({ length: kind === 'heap' ? 3 : 1 }, (_, index) => ({ ...amounts(MIB), address: (0x5500_0000 + index * MIB).toString(16), segment: kind ?? ('heap' as const), name: index === 0 ? HOSTILE_NAME : '', permissions: 'rw-p' }));
         return { rows: rows.slice(query.start, query.end), start: query.start, total: rows.length, unfiltered: rows.length };
       }),
+      allocatorHistory: answer('allocatorHistory', () => ({
+        at: [T0, T0 + 5_000],
+        series: [
+          { id: 'pymalloc.used', label: 'pymalloc, in use', group: 'used' as const, bytes: [MIB, 4 * MIB] },
+          { id: 'pymalloc.freePools', label: 'pymalloc, free pools', group: 'free' as const, bytes: [MIB, null] },
+          { id: 'malloc.used', label: 'malloc, in use', group: 'used' as const, bytes: [9 * MIB, 9 * MIB] },
+        ],
+      })),
       segmentHistory: answer('segmentHistory', () => ({ at: [T0, T0 + 5_000], residentBytes: { heap: [MIB, 40 * MIB], text: [2 * MIB, 2 * MIB], stack: [0, 0] } })),
       limits: answer('limits', fakeLimits),
       allocators: answer('allocators', () => memory.allocators?.() ?? fakeAllocators(memory.arenas)),

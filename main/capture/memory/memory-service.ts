@@ -20,7 +20,7 @@ import { createPools, type Pools } from './pools.ts';
 import { parsePymallocText } from './pymalloc-totals.ts';
 import { allocatorBytes, nativeFigures } from './native-figures.ts';
 import { explainRss } from './rss.ts';
-import { THREAD_ARENA_LABEL } from './segment-names.ts';
+import { THREAD_ARENA_LABEL, v8PageBytes } from './segment-names.ts';
 import { pageOfMappings, readSegments, type SegmentReading } from './segments.ts';
 import { readV8Report } from './v8-report.ts';
 import { recogniseAllocators } from './which-allocator.ts';
@@ -150,6 +150,7 @@ export function createMemoryService({ target, hasTarget, query, collect }: Memor
       native: isPython ? nativeFigures(statistics) : null,
       v8,
       jsHeap: heap && heap.heapUsedBytes !== null && heap.heapTotalBytes !== null ? { usedBytes: heap.heapUsedBytes, totalBytes: heap.heapTotalBytes, externalBytes: heap.externalBytes } : null,
+      v8PageBytes: v8 ? v8PageBytes(mappings) : 0,
       threadArenaBytes: mappings.reduce((sum, { label, residentBytes }) => sum + (label === THREAD_ARENA_LABEL ? residentBytes : 0), 0),
       objectsInMalloc: isPython && !arenas,
     };

@@ -52,6 +52,8 @@ export interface RssInput {
   v8: V8Report | null;
   /** Where the target tells no more than this (a page). */
   jsHeap: { usedBytes: number; totalBytes: number; externalBytes: number | null } | null;
+  /** Resident bytes of mappings that look like pages of V8's heaps. */
+  v8PageBytes: number;
   /** Resident bytes of mappings that look like arenas of glibc's malloc for threads. */
   threadArenaBytes: number;
   /** CPython without pymalloc: its objects are blocks of the C library. */
@@ -93,7 +95,7 @@ export function explainRss(input: RssInput): { rssBytes: number; parts: RssPart[
   }
 
   if (input.arenas) takeArenas(input.arenas, take);
-  if (input.v8) takeV8(input.v8, left, take);
+  if (input.v8) takeV8(input.v8, input.v8PageBytes, left, take);
   else if (input.jsHeap) {
     const { usedBytes, totalBytes, externalBytes } = input.jsHeap;
     take('js-heap-used', 'objects', 'JavaScript heap, in use', { mapped: usedBytes }, 'Runtime.getHeapUsage', 'What V8 has handed out, garbage that was not collected yet included.', true);
@@ -156,11 +158,13 @@ function takeNative({ name, source, heap, mapped, either, isWhole }: NativeFigur
   take('malloc-free', 'allocator-free', `${name}, free`, places('freeBytes'), source, 'Blocks that were given back to the allocator and not to the system.', true);
 }
 
-function takeV8(v8: V8Report, left: { heap: number; mapped: number }, take: Take): void {
+function takeV8(v8: V8Report, pageBytes: number, left: { heap: number; mapped: number }, take: Take): void {
   const physical = v8.spaces.reduce((sum, space) => sum + space.physicalBytes, 0);
   const used = v8.spaces.reduce((sum, space) => sum + Math.min(space.usedBytes, space.physicalBytes), 0);
   take('v8-used', 'objects', 'V8 heap, in use', { mapped: used }, 'v8.getHeapSpaceStatistics', 'JavaScript objects, garbage that was not collected yet included.');
   take('v8-free', 'allocator-free', 'V8 heap, free', { mapped: physical - used }, 'v8.getHeapSpaceStatistics', 'In memory and not in use: room for new objects, holes between old ones.');
+  // Each worker has a heap of its own, of which only its own thread could tell more.
+  take('v8-workers', 'objects', 'V8 heaps of workers', { mapped: pageBytes - physical }, 'smaps', "Mappings of the shape of V8's pages beyond those of the main thread's heap.", true);
   // Large buffers are mappings, small ones lie in the heap: nobody tells which.
   const either = (bytes: number) => ({ mapped: bytes, heap: Math.max(0, bytes - left.mapped) });
   take('external', 'native', 'External memory and array buffers', either(v8.externalBytes ?? 0), 'process.memoryUsage', 'Buffers and what objects hold outside of the heap.', true);

@@ -108,6 +108,17 @@ function placeThreadStacks(placed: PlacedMapping[], threads: readonly ThreadStac
 const GLIBC_ARENA_BYTES = 64 * 1024 * 1024;
 export const THREAD_ARENA_LABEL = 'arena of malloc for threads';
 
+/** Size and alignment of V8's pages (src/common/globals.h), and the addresses it asks for: below those of mmap. */
+const V8_PAGE_BYTES = 256 * 1024;
+const V8_HIGHEST_ADDRESS = 0x4000_0000_0000;
+
+/** Resident bytes of mappings that can only be pages of V8's heaps, of all isolates; in a process that runs V8. */
+export function v8PageBytes(placed: readonly PlacedMapping[]): number {
+  const isPage = ({ segment, label, start, permissions }: PlacedMapping) =>
+    segment === 'anonymous' && label === '' && start < V8_HIGHEST_ADDRESS && start % V8_PAGE_BYTES === 0 && permissions !== '---p';
+  return placed.reduce((sum, mapping) => sum + (isPage(mapping) ? mapping.residentBytes : 0), 0);
+}
+
 function labelThreadArenas(placed: PlacedMapping[]): void {
   for (const [index, mapping] of placed.entries()) {
     if (mapping.segment !== 'anonymous' || mapping.label !== '' || mapping.start % GLIBC_ARENA_BYTES !== 0) continue;

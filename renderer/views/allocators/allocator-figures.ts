@@ -77,11 +77,14 @@ export function figureText({ value, unit }: AllocatorFigure): { text: string; ti
   return { text: formatCount(value), title: formatCount(value) };
 }
 
+const HISTORY = { id: 'history', label: 'Over time' } as const;
+
 /** Panes that this target has something for, the most telling first. */
-export function panesOf(report: AllocatorReport): { id: AllocatorPane; label: string }[] {
+export function panesOf(report: AllocatorReport | null): { id: AllocatorPane; label: string }[] {
   const panes: { id: AllocatorPane; label: string }[] = [];
+  if (report === null) return [HISTORY];
   if (report.pymalloc !== null || report.pymallocReason !== null) panes.push({ id: 'pools', label: 'Arenas and pools' }, { id: 'classes', label: 'Size classes' });
   if (report.v8 !== null) panes.push({ id: 'spaces', label: 'Heap spaces' });
   if (report.glibc !== null || report.other.length > 0) panes.push({ id: 'native', label: 'Native allocators' });
-  return panes;
+  return [...panes, HISTORY];
 }
