@@ -156,6 +156,8 @@ export async function openHeapDatabase(
   };
 }
 
+export type OpenHeapDatabase = typeof openHeapDatabase;
+
 /** One SELECT (or EXPLAIN of one), nothing that changes or configures the database. */
 async function checkStatement(connection: DuckDBConnection, sql: string): Promise<void> {
   const statements = await connection.extractStatements(sql).catch((error: unknown) => {

@@ -24,6 +24,10 @@ export const GROUPINGS: readonly Grouping[] = ['class', 'module', 'package', 'ki
 export const DOMINATOR_SHAPES = ['tree', 'classes', 'treemap'] as const;
 export type DominatorShape = (typeof DOMINATOR_SHAPES)[number];
 
+/** How a set of objects is shown instead of as a list: what dominates it directly, or what it dominates. */
+export const SET_DIRECTIONS = ['dominators', 'dominated'] as const;
+export type SetDirection = (typeof SET_DIRECTIONS)[number];
+
 export const OBJECT_TABS = ['fields', 'references', 'dominated', 'retained'] as const;
 export type ObjectTab = (typeof OBJECT_TABS)[number];
 
@@ -48,6 +52,8 @@ export interface SnapshotNav {
   order: StringOrder;
   /** Earlier snapshot that findings of growth are measured from; null: the first of the session, `none`: without. */
   since: string | null;
+  /** Null: a set is a list of its objects. */
+  direction: SetDirection | null;
   /** The statement of the query tab; it is shown, never run, because a link says so. */
   sql: string;
   /** Snapshot whose tables the query tab has as `base`. */
@@ -108,6 +114,7 @@ export function snapshotNav(sessionId: string, snapshotId: string, more: Partial
     zoom: null,
     order: 'longest',
     since: null,
+    direction: null,
     sql: '',
     base: null,
     object: null,
@@ -179,6 +186,7 @@ export function toHash(nav: NavState): string {
       if (nav.zoom !== null) query.set('zoom', String(nav.zoom));
       if (nav.order !== 'longest') query.set('order', nav.order);
       if (nav.since !== null) query.set('since', nav.since);
+      if (nav.direction !== null) query.set('direction', nav.direction);
       // Longer statements stay in the page: an address of that length is cut by whoever passes it on.
       if (nav.sql && nav.sql.length <= MAX_SQL_CHARS) query.set('sql', nav.sql);
       if (nav.base !== null) query.set('base', nav.base);
@@ -240,6 +248,7 @@ export function fromHash(hash: string): NavState {
         zoom: heapId(query.get('zoom')),
         order: query.get('order') === 'duplicates' ? 'duplicates' : 'longest',
         since: query.get('since') || null,
+        direction: SET_DIRECTIONS.find((direction) => direction === query.get('direction')) ?? null,
         sql: query.get('sql')?.slice(0, MAX_SQL_CHARS) ?? '',
         base: query.get('base') || null,
         filter: query.get('filter') ?? '',

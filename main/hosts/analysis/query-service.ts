@@ -2,7 +2,7 @@
 import { filterIndexes, textFilter } from '#main/heap/filter.ts';
 import type { Heap } from '#main/heap/heap.ts';
 import { nodeRef } from '#main/heap/nodes.ts';
-import type { HeapDatabase, QueriedHeap } from '#main/query/database.ts';
+import type { HeapDatabase, OpenHeapDatabase, QueriedHeap } from '#main/query/database.ts';
 import type { HeapProgress, NodeRef, Page } from '#shared/model/heap.ts';
 import type { QueryAnswer, QueryColumn, QueryRow, QueryValue } from '#shared/model/heap-query.ts';
 import { HeaphouseError } from '#shared/rpc/errors.ts';
@@ -125,7 +125,7 @@ export function createQueryService(heaps: HeapStore, comparisons: ComparisonStor
 }
 
 /** The database's library is large and native: loaded when the first question is asked. */
-async function loadEngine(): Promise<typeof import('#main/query/database.ts')> {
+async function loadEngine(): Promise<{ openHeapDatabase: OpenHeapDatabase }> {
   try {
     return await import('#main/query/database.ts');
   } catch (error) {
