@@ -12,8 +12,10 @@ import type { StringTable } from './strings.ts';
 export interface TextFilter {
   /** One byte per text, 1 where it matches. */
   test(texts: readonly string[]): Uint8Array;
-  /** Lower-case ASCII to look for in raw bytes; null where only decoded text will do. */
+  /** Lower-case ASCII that every match holds, to look for in raw bytes; null where only decoded text will do. */
   readonly needle: Uint8Array | null;
+  /** What holds the needle matches. */
+  readonly needleIsAll: boolean;
 }
 
 /** Longest filter that is accepted. */
@@ -41,6 +43,7 @@ function plainFilter(wanted: string): TextFilter {
   return {
     test: (texts) => Uint8Array.from(texts, (text) => (text.toLowerCase().includes(lower) ? 1 : 0)),
     needle: ascii ? new TextEncoder().encode(lower) : null,
+    needleIsAll: true,
   };
 }
 
@@ -61,8 +64,10 @@ function regexFilter(source: string, flags: string): TextFilter {
   const globals = { pattern, texts: [] as readonly string[], found: new Uint8Array(0) };
   const context = createContext(globals);
   SETUP_SCRIPT.runInContext(context);
+  const literal = requiredText(source, flags);
   return {
-    needle: null,
+    needle: literal === '' ? null : new TextEncoder().encode(literal),
+    needleIsAll: false,
     test(texts) {
       const found = new Uint8Array(texts.length);
       globals.texts = texts;
@@ -73,6 +78,36 @@ function regexFilter(source: string, flags: string): TextFilter {
       return found;
     },
   };
+}
+
+/**
+ * The longest text that every match of an expression holds, in lower case; empty where that is not plain to see. It is
+ * looked for first, in the bytes: most names need not be decoded then.
+ */
+export function requiredText(source: string, flags: string): string {
+  // Alternatives and groups need not match at all; the Unicode flags let letters match that are no ASCII.
+  if (/[|()]/.test(source) || /[uv]/.test(flags)) return '';
+  let best = '';
+  let run = '';
+  const end = (): void => {
+    if (run.length > best.length) best = run;
+    run = '';
+  };
+  for (let at = 0; at < source.length; at++) {
+    const char = source[at]!;
+    if (/[A-Za-z0-9 _:@#=<>~-]/.test(char)) run += char;
+    else if (char === '?' || char === '*' || char === '{') {
+      run = run.slice(0, -1); // the character before may be missing
+      end();
+      if (char === '{') at = Math.max(at, source.indexOf('}', at));
+    } else {
+      end();
+      if (char === '\\') return ''; // an escape may be longer than a character
+      if (char === '[') for (at++; at < source.length && source[at] !== ']'; at++) if (source[at] === '\\') at++;
+    }
+  }
+  end();
+  return best.length >= 2 ? best.toLowerCase() : '';
 }
 
 /**
@@ -120,9 +155,13 @@ export async function matchStrings(heap: Heap, filter: TextFilter, run?: RunOpti
     await inSlices(quiet(run), 'aggregates', strings.pages.length, 1, (from) => {
       markMatches(heap, needle, word, from, found);
     });
-    return found;
+    if (filter.needleIsAll) return found;
   }
-  const names = await nodeNames(heap, run);
+  let names = await nodeNames(heap, run);
+  if (needle) {
+    names = names.map((name, index) => name & found[index]!);
+    found.fill(0);
+  }
   const indexes: number[] = [];
   await inSlices(quiet(run), 'aggregates', strings.count, BATCH_TEXTS, (from, to) => {
     indexes.length = 0;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { firstByNumber, firstByText, FIRST_ROWS, namePrefix } from '#main/heap/first-rows.ts';
-import { matchStrings, textFilter } from '#main/heap/filter.ts';
+import { matchStrings, requiredText, textFilter } from '#main/heap/filter.ts';
 import { nodeSetRows } from '#main/heap/nodes.ts';
 import { openHeap } from '#main/heap/open.ts';
 import { orderByNumber, orderByText } from '#main/heap/order.ts';
@@ -75,4 +75,23 @@ it('text is found in bytes where it is found in decoded names', async () => {
     }
     expect(differing, text).toEqual([]);
   }
+});
+
+describe('the text that every match of an expression holds', () => {
+  it.each([
+    ['session', '', 'session'],
+    ['se[rs]s?', 'i', 'se'],
+    ['^Sess.*ion$', '', 'sess'],
+    ['abc?de', '', 'ab'],
+    ['ab+cd', '', 'ab'],
+    ['ab{0,2}cde', '', 'cde'],
+    ['ab|cd', '', ''],
+    ['(ab)?cd', '', ''],
+    ['[a\\]b]cd', '', 'cd'],
+    ['\\x41bc', '', ''],
+    ['kk', 'iu', ''],
+    ['a.b', '', ''],
+  ])('/%s/%s: %j', (source, flags, text) => {
+    expect(requiredText(source, flags)).toBe(text);
+  });
 });
