@@ -1,5 +1,6 @@
 /** Where the target finds the agent, and where it says that it is there: files it can read, a folder it can write to. */
-import { chmod, cp, lstat, mkdtemp, open, readdir } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { chmod, cp, mkdtemp, open, readdir } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -91,13 +92,13 @@ async function openTemporaryFolder(pid: number): Promise<TemporaryFolder> {
   for (const folder of TEMPORARY_FOLDERS) {
     let handle: FileHandle | undefined;
     try {
-      // A link in there would lead to a place among our own files.
-      let path = `/proc/${pid}/root`;
+      // One by one, and no links: one in there would lead to a place among our own files.
+      handle = await open(`/proc/${pid}/root`, constants.O_RDONLY | constants.O_DIRECTORY);
       for (const part of folder.split('/')) {
-        path = join(path, part);
-        if (!(await lstat(path)).isDirectory()) throw new Error('not a folder');
+        const outer = handle;
+        handle = await open(`/proc/self/fd/${outer.fd}/${part}`, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+        await outer.close();
       }
-      handle = await open(path, 'r');
       const found = `/proc/self/fd/${handle.fd}`;
       const probe = await mkdtemp(join(found, 'heaphouse-'));
       await removeRendezvous(probe);
