@@ -22,13 +22,26 @@ def _waits(rendezvous):
     return True
 
 
+def _is_sub():
+    """Subinterpreters read PYTHONPATH as well. Only the main one may set a wake-up descriptor;
+    none is set so early, so asking for none changes nothing."""
+    try:
+        import _signal
+        _signal.set_wakeup_fd(-1)
+    except ValueError:
+        return True
+    except Exception:
+        pass
+    return False
+
+
 def _start():
     here = _os.path.dirname(_os.path.abspath(__file__))
     _sys.path[:] = [p for p in _sys.path
                     if not isinstance(p, str) or _os.path.abspath(p or '.') != here]
     _sys.path_importer_cache.pop(here, None)
     rendezvous = _os.environ.get('HEAPHOUSE_AGENT')
-    if not rendezvous or not _os.path.isdir(rendezvous):
+    if not rendezvous or not _os.path.isdir(rendezvous) or _is_sub():
         return
     loader = _os.path.join(_os.path.dirname(here), 'load.py')
     scope = {'__name__': 'heaphouse_agent_load', '__file__': loader}
@@ -49,7 +62,7 @@ def _start():
 
 
 _start()
-del _start, _waits, _os
+del _start, _waits, _is_sub, _os
 
 # Behave as if this file had not been on the path: the program's own sitecustomize runs, with its
 # own errors. Where there is none, the import fails under the name `site` expects and ignores.

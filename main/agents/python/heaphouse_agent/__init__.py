@@ -33,6 +33,9 @@ def start(rendezvous=None, port=0, origin='program', wait=False):
         raise RuntimeError('the Heaphouse agent needs CPython 3.8 or newer')
     if sys.implementation.name != 'cpython':
         raise RuntimeError('the Heaphouse agent needs CPython')
+    from . import cfuncs
+    if not cfuncs.in_main_interpreter():
+        raise RuntimeError('the Heaphouse agent runs in the main interpreter only: this is a subinterpreter')
     from . import lifecycle
     return lifecycle.start(rendezvous, port, origin, wait)
 

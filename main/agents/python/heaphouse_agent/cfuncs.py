@@ -133,3 +133,43 @@ def call_longs(function_, values):
     """Calls a C function (long, long, ...) -> long."""
     found = function_(*[_Long(v) for v in values])
     return getattr(found, 'value', found)
+
+
+def in_main_interpreter():
+    # type: () -> bool
+    """False in a subinterpreter, whose objects and threads are not those of the program's main one."""
+    if available:
+        process = handle()
+        current = (function(process, 'PyInterpreterState_Get', 'pointer+gil')
+                   or function(process, '_PyInterpreterState_Get', 'pointer+gil'))  # 3.8
+        main = function(process, 'PyInterpreterState_Main', 'pointer+gil')
+        if current is not None and main is not None:
+            return address(current()) == address(main())
+    for name in ('_interpreters', '_xxsubinterpreters'):  # 3.12: none with a lock of its own gets _ctypes
+        try:
+            module = standard(name)
+        except ImportError:
+            continue
+        return module.get_current() == module.get_main()
+    return True
+
+
+def subinterpreters():
+    # type: () -> int
+    """How many interpreters there are beside the main one; 0 where that cannot be told."""
+    if not available:
+        return 0
+    process = handle()
+    first = function(process, 'PyInterpreterState_Head', 'pointer+gil')
+    following = function(process, 'PyInterpreterState_Next', 'pointer+gil')
+    if first is None or following is None:
+        return 0
+    count, at = 0, address(first())
+    while at and count < 1000:
+        count, at = count + 1, address(following(_Pointer(at)))
+    return max(0, count - 1)
+
+
+def address(found):
+    """What a function of kind 'pointer' gave, as a number."""
+    return getattr(found, 'value', found)

@@ -37,6 +37,8 @@ def get_info(session, params, number):
     reason = forking.objection()
     lacking = native.objection()
     unsampled = sampling.objection()
+    uninterned = (None if sys.version_info >= (3, 14) and gil
+                  else lacking or native.interned_objection())
     return {
         'version': '.'.join([str(n) for n in sys.version_info[:3]]),
         'versionText': sys.version, 'implementation': sys.implementation.name,
@@ -57,6 +59,10 @@ def get_info(session, params, number):
                 'available': False, 'reason': unsampled},
             'cpuProfile': {'available': True},
             'gcEvents': {'available': True},
+            'internedStrings': {'available': not uninterned} if not uninterned else {
+                'available': False, 'reason': uninterned},
+            'subinterpreters': {'available': False,
+                                'reason': 'the agent looks into the main interpreter only'},
             'evaluate': {'available': True},
         },
         'gc': gcevents.settings(),

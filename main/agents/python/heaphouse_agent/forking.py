@@ -1,4 +1,5 @@
 """A copy of the process: when it is sound to make one, and what the copy does."""
+from . import cfuncs
 from .codec import encode
 from .compat import LINUX, _signal, gc, os
 
@@ -29,6 +30,8 @@ def objection():
     if found:
         return ('%s is loaded: forking a process that uses it can stop the program for ever'
                 % ', '.join(found))
+    if cfuncs.subinterpreters():  # the child hangs (seen on 3.11, 3.12) or ends before it runs Python
+        return 'the program has subinterpreters: a forked copy would not live to walk'
     handler = _signal.getsignal(_signal.SIGCHLD)
     if handler not in (_signal.SIG_DFL, _signal.SIG_IGN):
         return 'the program handles SIGCHLD itself and would be told of our copy'

@@ -92,6 +92,8 @@ class Meter(object):
             text = self._pymalloc_text()
             self.has_pools = 'arenas' in text
             used, total = parse_stats(text)
+            if not used:  # free-threaded 3.13 prints zeros
+                used = total = None
         self.walked = used, total, sys.getallocatedblocks()
         ended = monotonic_ms()
         self.walk_again_at = ended + (ended - began) * SPARING

@@ -191,7 +191,7 @@ def interned_objection():
     # type: () -> str
     """Why the table of interned strings is not shown, or None."""
     if State.layout is None:
-        return State.reason or 'the native walker has not been asked yet'
+        return State.reason  # not looked for yet: the first snapshot does
     return None if State.layout['interned'] > 0 else 'the table of interned strings was not found'
 
 
