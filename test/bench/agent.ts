@@ -1,4 +1,5 @@
 /** Snapshots of the Python agent: stall against a bare fork, time, objects a second, memory, by way of taking them. */
+// Its cost to a busy program: node build/bench.mjs agent-idle
 // node build/bench.mjs agent [--python PATH] [--objects 200000,1000000] [--modes clone,stopTheWorld,fork] [--runs 3]
 import { existsSync, rmSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';

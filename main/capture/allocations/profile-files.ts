@@ -27,7 +27,7 @@ export async function listProfiles(dir: string): Promise<ProfileFile[]> {
 
 /** Writes the next profile of its kind. Errors: `io`. */
 export async function saveProfile(dir: string, kind: ProfileKind, profile: unknown): Promise<ProfileFile> {
-  const taken = (await listProfiles(dir)).map(({ name }) => PROFILE_FILE.exec(name)).map((match) => Number(match?.[2] ?? match?.[4] ?? 0));
+  const taken = (await listProfiles(dir)).filter((file) => file.kind === kind).map(({ name: other }) => Number(/\d+/.exec(other)?.[0] ?? 0));
   const name = profileName(kind, Math.max(0, ...taken) + 1);
   const path = join(dir, name);
   const part = `${path}.${randomBytes(4).toString('hex')}.part`;
