@@ -6,14 +6,14 @@ import sys
 
 def compute():
     total = 0
-    for n in range(6000000):
+    for n in range(2000000):
         total += n & 7
     return total
 
 
 def allocate():
     kept = []
-    for n in range(120000):
+    for n in range(40000):
         row = {'id': n, 'name': 'row %d' % n, 'tags': [n] * 8}
         if n % 50 == 0:
             kept.append(json.dumps(row))
