@@ -28,6 +28,8 @@ export interface TimelineScale {
   widthPx: number;
   zeroBased: boolean;
   hidden: ReadonlySet<SeriesName>;
+  /** Areas that add up to resident memory instead of lines. */
+  stacked: boolean;
 }
 
 export interface TimelineGrids {
@@ -55,8 +57,9 @@ export function timelineOption(
   const grids = timelineGrids(scale.heightPx);
   const box = (grid: { topPx: number; heightPx: number }) => ({ left: PLOT.leftPx, right: PLOT.rightPx, top: grid.topPx, height: grid.heightPx });
   const shown = SERIES.filter((series) => !scale.hidden.has(series.name));
-  const { low, high } = extent(window, shown.map((series) => series.name));
-  const bytes = byteTicks(scale.zeroBased ? 0 : low, high, 5);
+  const layers = scale.stacked ? stackLayers(window, scale.hidden) : [];
+  const { low, high } = scale.stacked ? { low: 0, high: stackHeight(layers) } : extent(window, shown.map((series) => series.name));
+  const bytes = byteTicks(scale.zeroBased || scale.stacked ? 0 : low, high, 5);
   const longest = window.gc.pauseMs.reduce((most, pause) => Math.max(most, pause), 0);
   const pauses = decimalTicks(longest || 1, 2);
   const step = timeStep(scale.toAt - scale.fromAt, Math.max(2, (scale.widthPx - PLOT.leftPx - PLOT.rightPx) / 90));
@@ -77,7 +80,19 @@ export function timelineOption(
     splitLine: gridIndex === 0 ? split : { show: false },
   });
 
-  const memory: LineSeriesOption[] = shown.map((series) => ({
+  const stack: LineSeriesOption[] = layers.map((layer) => ({
+    type: 'line',
+    id: `stack-${layer.id}`,
+    stack: 'memory',
+    xAxisIndex: 0,
+    yAxisIndex: 0,
+    showSymbol: false,
+    silent: true,
+    lineStyle: { color: theme[layer.colour], width: 0.8 },
+    areaStyle: { color: theme[layer.colour], opacity: layer.id === 'heapFree' ? 0.35 : 0.6 },
+    data: points(window.at, layer.bytes),
+  }));
+  const lines: LineSeriesOption[] = shown.map((series) => ({
     type: 'line',
     id: series.name,
     xAxisIndex: 0,
@@ -113,8 +128,44 @@ export function timelineOption(
       },
       { type: 'value', gridIndex: 2, min: 0, max: extent(overview ?? window, ['rssBytes', 'heapUsedBytes']).high * 1.1, show: false },
     ],
-    series: [...memory, marks(window, scale, theme), ...collections(window, theme), ...overviewLines(overview ?? window, theme)],
+    series: [...(scale.stacked ? stack : lines), marks(window, scale, theme), ...collections(window, theme), ...overviewLines(overview ?? window, theme)],
   };
+}
+
+export interface StackLayer {
+  id: 'heapUsed' | 'heapFree' | 'external' | 'rest';
+  label: string;
+  colour: 'heapUsed' | 'heapTotal' | 'external' | 'rss';
+  bytes: number[];
+}
+
+/**
+ * Resident memory as layers from the bottom up: heap used, heap reserved and unused, external, and what is left of the
+ * whole. A figure that was not known at a moment is the last known one: heap figures come more seldom than resident
+ * memory. Where heap and external are more than what is resident (reserved, swapped), the stack is as high as they are.
+ */
+export function stackLayers(window: TimelineWindow, hidden: ReadonlySet<SeriesName>): StackLayer[] {
+  const used = lastKnown(window.series.heapUsedBytes);
+  const total = lastKnown(window.series.heapTotalBytes);
+  const external = lastKnown(window.series.externalBytes);
+  const rss = lastKnown(window.series.rssBytes);
+  const layers: (StackLayer & { of: SeriesName })[] = [
+    { id: 'heapUsed', of: 'heapUsedBytes', label: 'Heap used', colour: 'heapUsed', bytes: used },
+    { id: 'heapFree', of: 'heapTotalBytes', label: 'Heap, unused', colour: 'heapTotal', bytes: total.map((bytes, i) => Math.max(0, bytes - used[i])) },
+    { id: 'external', of: 'externalBytes', label: 'External', colour: 'external', bytes: external },
+    { id: 'rest', of: 'rssBytes', label: 'Rest of resident memory', colour: 'rss', bytes: rss.map((bytes, i) => Math.max(0, bytes - Math.max(total[i], used[i]) - external[i])) },
+  ];
+  return layers.filter(({ of }) => !hidden.has(of)).map(({ of: _of, ...layer }) => layer);
+}
+
+function lastKnown(values: readonly (number | null)[]): number[] {
+  let last = 0;
+  return values.map((value) => (last = value ?? last));
+}
+
+function stackHeight(layers: readonly StackLayer[]): number {
+  const high = (layers[0]?.bytes ?? []).reduce((most, _, index) => Math.max(most, layers.reduce((sum, { bytes }) => sum + bytes[index], 0)), 0);
+  return high === 0 ? 1024 * 1024 : high * 1.04;
 }
 
 function clock(at: number, step: number): string {

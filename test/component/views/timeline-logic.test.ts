@@ -1,13 +1,28 @@
 import { describe, expect, test } from 'vitest';
 import { byteTicks, decimalTicks, timeStep, timeTicks } from '#renderer/charts/ticks.ts';
-import { markTexts, timelineOption, type TimelineScale } from '#renderer/charts/options/timeline.ts';
+import { markTexts, stackLayers, timelineOption, type TimelineScale } from '#renderer/charts/options/timeline.ts';
 import { pan, resolveRange, SHORTEST_MS, zoom, type TimeRange } from '#renderer/views/timeline/time-range.ts';
 import { collectionNear, indexAt, rangeFigures, valueAt } from '#renderer/views/timeline/timeline-figures.ts';
 import { fakeTimeline, T0 } from '../fake-workbench.ts';
 
 const extent = { firstAt: T0, lastAt: T0 + 100_000 };
 const theme = { text: '', textMuted: '', grid: '', border: '', font: '', rss: 'r', heapUsed: 'u', heapTotal: 't', external: 'e', gc: ['0', '1', '2'] as const, mark: 'm', accent: 'a' };
-const scale: TimelineScale = { fromAt: T0, toAt: T0 + 100_000, heightPx: 500, widthPx: 892, zeroBased: true, hidden: new Set() };
+const scale: TimelineScale = { fromAt: T0, toAt: T0 + 100_000, heightPx: 500, widthPx: 892, zeroBased: true, hidden: new Set(), stacked: false };
+
+describe('stacked memory', () => {
+  const window = { ...fakeTimeline(3), series: { rssBytes: [100, 100, 90], heapUsedBytes: [10, null, 30], heapTotalBytes: [20, null, 40], externalBytes: [5, null, 60] } };
+  const heights = (hidden: TimelineScale['hidden'] = new Set()) => Object.fromEntries(stackLayers(window, hidden).map(({ id, bytes }) => [id, bytes]));
+  test('adds up to resident memory, with the last known figures', () => {
+    expect(heights()).toEqual({ heapUsed: [10, 10, 30], heapFree: [10, 10, 10], external: [5, 5, 60], rest: [75, 75, 0] });
+    expect(Object.keys(heights(new Set(['rssBytes'])))).toEqual(['heapUsed', 'heapFree', 'external']);
+  });
+  test('is drawn as areas on one stack, marks above it', () => {
+    const series = timelineOption(window, null, { ...scale, stacked: true }, theme).series as { id: string; stack?: string }[];
+    expect(series.filter(({ stack }) => stack === 'memory').map(({ id }) => id)).toEqual(['stack-heapUsed', 'stack-heapFree', 'stack-external', 'stack-rest']);
+    expect(series.map(({ id }) => id)).toContain('marks');
+    expect(series.map(({ id }) => id)).not.toContain('rssBytes');
+  });
+});
 
 describe('time range', () => {
   test('follows the newest sample', () => {

@@ -68,6 +68,39 @@ describe.skipIf(process.platform !== 'linux')('memory of Node.js (Linux only)', 
     await expect(host.memory.trimMalloc({})).rejects.toMatchObject({ code: 'unsupported' });
   });
 
+  it('knows the used heap before and after every collection', async () => {
+    const rows = async () => (await host.memory.collections({ query: { start: 0, end: 2000, sort: { by: 'at', order: 'ascending' } } })).rows;
+    await until('collections', async () => (await rows()).filter(({ kind }) => kind === 'mark-sweep-compact').length >= 2 && (await rows()).length > 20, 20_000);
+    const all = await rows();
+    const known = all.filter(({ heapBeforeBytes }) => heapBeforeBytes !== null);
+    expect(known.length).toBeGreaterThan(0.9 * all.length);
+    for (const { heapBeforeBytes, heapAfterBytes } of known) {
+      expect(heapBeforeBytes).toBeGreaterThan(MIB);
+      expect(heapAfterBytes).toBeGreaterThan(MIB);
+      expect(heapBeforeBytes).toBeLessThan(400 * MIB);
+    }
+    // `gc()` with nothing else to collect: what is left is what Node.js itself calls used, as near as two moments are.
+    const scavenges = known.filter(({ kind }) => kind === 'scavenge');
+    expect(scavenges.filter(({ freedBytes }) => freedBytes! > 0).length).toBeGreaterThan(0.5 * scavenges.length);
+    process.kill(target.pid, 'SIGUSR2');
+    await until('its own figures', () => target.stdout().includes('heapTotal'));
+    const own = JSON.parse(target.stdout().trim().split('\n').at(-1) ?? '') as NodeJS.MemoryUsage;
+    const last = (await rows()).filter(({ kind }) => kind === 'mark-sweep-compact').at(-1)!;
+    expect(Math.abs(last.heapAfterBytes! - own.heapUsed)).toBeLessThan(0.5 * own.heapUsed + 32 * MIB);
+    const { byKind } = await host.memory.gcSummary({});
+    expect(byKind.find(({ kind }) => kind === 'scavenge')?.freedBytes).toBeGreaterThan(MIB);
+  }, 40_000);
+
+  it('records the totals of its allocators', async () => {
+    const history = await until('a reading', async () => {
+      const found = await host.memory.allocatorHistory({ maxPoints: 100 });
+      return found.at.length > 0 ? found : null;
+    });
+    const of = (id: string) => history.series.find((each) => each.id === id)?.bytes[0] ?? 0;
+    expect(of('v8.old_space')).toBeGreaterThan(MIB);
+    expect(of('external.used')).toBeGreaterThanOrEqual(48 * MIB);
+  });
+
   it('answers from the recording when the target is gone', async () => {
     await until('collections', async () => (await host.memory.gcSummary({})).collections > 3);
     await host.capture.detach({});
