@@ -19,6 +19,9 @@ export async function openPythonTarget(target: OpenTarget, asked: CaptureTarget,
   const stopListeningToBatches = session.on('Python.gcFinishedBatch', (params) => {
     for (const event of readGcBatch(params)) listener.gc(event);
   });
+  const stopListeningToSums = session.on('Python.gcSummary', (params) => {
+    for (const event of readGcSummary(params)) listener.gc(event);
+  });
   await session.send('Python.enable', { batches: true });
   const notes: string[] = [];
   const canSnapshot = capability(info, 'heapSnapshot', 'No snapshots', notes);
@@ -66,6 +69,7 @@ export async function openPythonTarget(target: OpenTarget, asked: CaptureTarget,
     async release() {
       stopListening();
       stopListeningToBatches();
+      stopListeningToSums();
       await session.send('Python.detach');
       return [];
     },
@@ -115,6 +119,20 @@ export function readGcBatch(params: unknown): GcEvent[] {
     if (event) events.push(event);
   }
   return events;
+}
+
+/** Collections that came too fast to be noted one by one: a row for each generation that stands for all of it. */
+export function readGcSummary(params: unknown): GcEvent[] {
+  const at = numberField(params, 'fromAt');
+  const generations = asRecord(params)['generations'];
+  if (at === null || !Array.isArray(generations)) return [];
+  return generations.slice(0, 3).flatMap((found: unknown, generation): GcEvent[] => {
+    const count = countField(found, 'collections') ?? 0;
+    if (count === 0) return [];
+    const pauseMs = Math.max(0, numberField(found, 'meanPauseMs') ?? 0);
+    const details = { trigger: 'unknown' as const, thresholds: readCounts(params, 'thresholds'), reason: 'too many to be noted one by one: the number is exact, pauses are the mean of those noted before', merged: { count, totalPauseMs: pauseMs * count } };
+    return [{ at, pauseMs, kind: `generation ${generation}`, generation, collected: countField(found, 'collected'), uncollectable: countField(found, 'uncollectable'), details }];
+  });
 }
 
 /** Null when it is not one. */

@@ -46,6 +46,7 @@ export interface CdpCommands extends ProtocolMapping.Commands, PythonCommands, N
 
 export interface CdpEvents extends ProtocolMapping.Events {
   'Python.gcFinished': [PythonGcFinished];
+  'Python.gcSummary': [object];
   'Python.gcFinishedBatch': [{ rows: string; thresholds: number[] }];
   'NodeRuntime.waitingForDisconnect': [object];
 }

@@ -85,7 +85,7 @@ export function openRecording(dir: string, { restore, onProblem = () => undefine
     try {
       inTransaction(database, () => {
         for (const sample of samples) insert.sample(sample);
-        for (const collection of collections) insert.collection({ ...collection, count: 1, totalPauseMs: collection.pauseMs });
+        for (const collection of collections) insert.collection({ ...collection, ...(collection.details?.merged ?? { count: 1, totalPauseMs: collection.pauseMs }) });
         for (const mark of marks) insert.mark(mark);
         for (const reading of readings) insert.reading(reading);
       });

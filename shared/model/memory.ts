@@ -326,6 +326,8 @@ export interface GcDetails {
   heapBeforeBytes?: number | null;
   heapAfterBytes?: number | null;
   reason?: string | null;
+  /** It stands for so many, with so much pause in all: too many to be noted one by one. */
+  merged?: { count: number; totalPauseMs: number };
 }
 
 /** One recorded collection. */

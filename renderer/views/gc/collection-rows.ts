@@ -88,7 +88,7 @@ export function collectionColumns(python: boolean, longestMs: () => number): Col
       firstOrder: 'descending',
       cell: (row) => ({
         parts: [{ text: timeText(row.at) }, ...(row.merged > 1 ? [{ text: `  and ${formatCount(row.merged - 1)} more`, tone: 'muted' as const }] : [])],
-        title: row.merged > 1 ? `${formatDateTime(row.at)}\nThe recording was thinned: the longest pause of ${formatCountOf(row.merged, 'collection')}` : formatDateTime(row.at),
+        title: row.merged > 1 ? `${formatDateTime(row.at)}\nThis row stands for ${formatCountOf(row.merged, 'collection')}: ${row.reason ?? 'the recording was thinned, this is the longest pause'}` : formatDateTime(row.at),
       }),
       copy: (row) => new Date(row.at).toISOString(),
     },

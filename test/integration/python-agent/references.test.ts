@@ -198,6 +198,40 @@ describe.each(found)('references on CPython $version', ({ path, minor }) => {
     }
   });
 
+  it('sums up collections that come too fast, and loses none', async () => {
+    const other = new Target(path, ['-c', `import gc, sys, time
+gc.set_threshold(50)
+def total(): return sum(s['collections'] for s in gc.get_stats())
+print('ready', flush=True)
+sys.stdin.readline()
+n, end = total(), time.time() + 2.5
+while time.time() < end:
+    a = []
+    a.append(a)
+print('ran', total() - n, flush=True)
+sys.stdin.readline()
+`]);
+    try {
+      const second = await Client.open((await other.meet()).webSocketUrl);
+      await other.says('ready');
+      await second.call('Python.enable', { batches: true });
+      other.tell('go');
+      await other.says('ran');
+      const ran = Number(/ran (\d+)/.exec(other.stdout)?.[1]);
+      const of = (method: string) => second.events.filter((event) => event.method === method).map(({ params }) => params);
+      const noted = () => of('Python.gcFinishedBatch').reduce((sum, { rows }) => sum + Buffer.from(String(rows), 'base64').length / 40, 0);
+      const summed = () => of('Python.gcSummary').reduce((sum, { generations }) => sum + (generations as { collections: number }[]).reduce((all, one) => all + one.collections, 0), 0);
+      await until('the last sum', () => noted() + summed() >= ran, 10_000);
+      expect(summed()).toBeGreaterThan(0);
+      expect(noted()).toBeGreaterThan(0);
+      // The program's own before and after the loop are among them.
+      expect(noted() + summed() - ran).toBeLessThan(50);
+      expect(of('Python.gcSummary')[0]?.['generations']).toHaveLength(3);
+    } finally {
+      await other.dispose();
+    }
+  });
+
   it('notes every collection in C: exact counts, survivors, who asked', async () => {
     await client.call('Python.enable', { batches: true });
     const rows = () => client.events.filter(({ method }) => method === 'Python.gcFinishedBatch').flatMap(({ params }) => {

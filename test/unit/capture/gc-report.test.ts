@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { readReport } from '#main/capture/gc-recorder.ts';
-import { readGcBatch, readGcEvent } from '#main/capture/python-target.ts';
+import { readGcBatch, readGcEvent, readGcSummary } from '#main/capture/python-target.ts';
 
 const plain = (_now: number, start: number) => start;
 
@@ -74,6 +74,14 @@ describe('events of the Python agent', () => {
     expect(events[1].details).toMatchObject({ trackedBefore: 900, trackedAfter: 899 });
     expect(events[2].details).toMatchObject({ trackedBefore: 531, trackedAfter: 500 });
     expect(readGcBatch(null)).toEqual([]);
+  });
+
+  it('reads sums of what came too fast as a row for each generation', () => {
+    const sums = { fromAt: 1000, toAt: 2000, thresholds: [700, 10, 10], generations: [{ collections: 300, collected: 9, uncollectable: 0, meanPauseMs: 0.5 }, { collections: 0 }, { collections: 2, collected: 4, uncollectable: 1, meanPauseMs: null }, { collections: 7 }] };
+    const events = readGcSummary(sums);
+    expect(events.map(({ generation, pauseMs, details }) => [generation, pauseMs, details?.merged])).toEqual([[0, 0.5, { count: 300, totalPauseMs: 150 }], [2, 0, { count: 2, totalPauseMs: 0 }]]);
+    expect(events[0]).toMatchObject({ at: 1000, collected: 9, details: { trigger: 'unknown', thresholds: [700, 10, 10] } });
+    for (const wrong of [null, {}, { fromAt: 1, generations: 7 }, { fromAt: 1, generations: [null, { collections: -3 }] }]) expect(readGcSummary(wrong)).toEqual([]);
   });
 
   it('reads what started it', () => {

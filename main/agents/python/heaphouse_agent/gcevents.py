@@ -6,15 +6,19 @@ and leaves to Python what somebody asked for; otherwise it is the function here,
 Who is woken how often matters more than the note: while collections keep coming the agent's thread
 looks by itself every POLL_MS instead of being woken for each, and when they are MANY every
 BUSY_POLL_MS, so a program that does nothing but collect gives up the interpreter lock four times a
-second and not a thousand times.
+second and not a thousand times. Beyond REST_RATE the callback is taken out for most of the time, which
+costs nothing, and what happened meanwhile is told as sums: numbers from the interpreter's own totals,
+pauses as the mean of those noted before.
 """
-from . import gcnative, own
+from . import cfuncs, gcnative, own
 from .compat import binascii, deque, epoch_ms, gc, gil_enabled, monotonic_ms, sys, time
 
 LIMIT = 4096  # collections kept while nobody reads them; older ones are dropped
 POLL_MS = 50
 BUSY_POLL_MS = 250
 MANY = 20  # collections in POLL_MS
+REST_RATE = 2.0  # collections a millisecond from which on not each is noted
+REST_MS = 1000.0  # without a callback, after BUSY_POLL_MS with it: it costs a fifth
 FULL = 2500  # in BUSY_POLL_MS: the ring would be full before the next look
 OURS = __file__.rpartition('/')[0] if '/' in __file__ else __file__.rpartition('\\')[0]
 
@@ -31,6 +35,9 @@ class GcWatch(object):
         self._wake = wake
         self.callback = self._make(wake)
         self.ring = None
+        self.looked_at = 0.0
+        self.resting = None  # (since, gc.get_stats() then, mean pauses by generation)
+        self.summaries = []  # parameters of Python.gcSummary
 
     def _make(self, wake):
         # Runs inside any allocation of any thread, thousands of times a second in some programs:
@@ -73,6 +80,8 @@ class GcWatch(object):
                 own.extra.append(self.ring.function)
                 self.ring.set('limit', self.limits[0])
                 self.ring.set_offset(clock_offset())
+            self.looked_at = monotonic_ms()
+            self.resting = None
             gc.callbacks.append(self.callback if self.ring is None else self.ring.function)
 
     def disable(self):
@@ -83,15 +92,33 @@ class GcWatch(object):
 
     def remove(self):
         # By identity: other entries may have an `__eq__` of their own.
-        mine = [id(self.callback)]
+        self._take_out()
         ring, self.ring = self.ring, None
-        if ring is not None:
-            mine.append(id(ring.function))
-        gc.callbacks[:] = [c for c in gc.callbacks if id(c) not in mine]
         self.users = 0
+        self.resting = None
         if ring is not None:
             own.extra[:] = [f for f in own.extra if f is not ring.function]
             ring.drop()
+
+    def _take_out(self):
+        mine = [id(self.callback)]
+        if self.ring is not None:
+            mine.append(id(self.ring.function))
+        gc.callbacks[:] = [c for c in gc.callbacks if id(c) not in mine]
+
+    def _rest(self, rows, passed):
+        """After a look at `rows`, noted in `passed` milliseconds: is it time to rest, or to go on?"""
+        ring = self.ring
+        if self.resting is not None:
+            since, before, means = self.resting
+            if monotonic_ms() - since >= REST_MS:
+                gc.callbacks.append(ring.function)
+                self.resting = None
+                self.summaries.append(summary(before, gc.get_stats(), means, since))
+        elif passed > 0 and len(rows) // gcnative.ROW > REST_RATE * passed \
+                and passed >= POLL_MS and not cfuncs.value(ring.busy):
+            self._take_out()
+            self.resting = monotonic_ms(), gc.get_stats(), mean_pauses(rows)
 
     def take(self):
         # type: () -> tuple
@@ -105,14 +132,43 @@ class GcWatch(object):
             taken.append(self.events.popleft())
         # As they are now; a program changes them a few times in its life.
         self.limits = gc.get_threshold()
-        self.polled = bool(taken or rows)
+        now = monotonic_ms()
+        if ring is not None and self.users:
+            self._rest(rows, now - self.looked_at)
+        self.looked_at = now
+        self.polled = bool(taken or rows or self.resting)
         seen = len(taken) + len(rows) // gcnative.ROW
-        self.poll_ms = BUSY_POLL_MS if MANY < seen < FULL else POLL_MS
+        self.poll_ms = BUSY_POLL_MS if self.resting or MANY < seen < FULL else POLL_MS
         if ring is not None:
             ring.set('limit', self.limits[0])
             ring.set_offset(clock_offset())
             ring.set('polled', int(self.polled))
         return rows, taken
+
+
+def mean_pauses(rows):
+    # type: (bytes) -> list
+    """Milliseconds by generation; None where none was noted."""
+    sums = [[0.0, 0], [0.0, 0], [0.0, 0]]
+    for row in gcnative.LAYOUT.iter_unpack(rows):
+        if 0 <= row[9] <= 2:
+            sums[row[9]][0] += row[1]
+            sums[row[9]][1] += 1
+    return [total / number if number else None for total, number in sums]
+
+
+def summary(before, after, means, since):
+    # type: (list, list, list, float) -> dict
+    """Parameters of Python.gcSummary: what happened while nothing was noted."""
+    generations = []
+    for old, new, mean in zip(before, after, means):
+        generations.append({
+            'collections': new['collections'] - old['collections'],
+            'collected': new['collected'] - old['collected'],
+            'uncollectable': new['uncollectable'] - old['uncollectable'], 'meanPauseMs': mean})
+    offset = clock_offset()
+    return {'fromAt': since + offset, 'toAt': monotonic_ms() + offset, 'generations': generations,
+            'thresholds': list(gc.get_threshold())}
 
 
 def clock_offset():

@@ -4,7 +4,7 @@ its ring, and taking it out again. Whatever does not fit ends in None and Python
 from . import cfuncs
 from .compat import LINUX, array, gc, gil_enabled, os, standard, sys, time
 
-ABI = 2
+ABI = 3
 ROW = 40  # bytes of a row, see struct row in gcnote.c
 CAPACITY = 4096  # rows kept while nobody reads them
 LEAVE_SECONDS = 2.0
@@ -39,6 +39,7 @@ class Ring(object):
         make = cfuncs.function(library, 'gcnote_make', 'object+gil')
         self.let_go = cfuncs.function(library, 'gcnote_drop', 'void+gil')
         self.inside = cfuncs.function(library, 'gcnote_inside', 'long+gil')
+        self.busy = cfuncs.function(library, 'gcnote_busy', 'long+gil')
         self.function = make(cfuncs.pointer(words.buffer_info()[0]))
 
     def set(self, name, value):

@@ -119,6 +119,11 @@ class Agent(object):
         rows, notes = self.gc.take()
         if rows or notes:
             self.tell(rows, notes, gcevents.clock_offset(), self.gc.limits)
+        while self.gc.summaries:
+            sums = self.gc.summaries.pop(0)
+            for session in self.sessions:
+                if 'gc' in session.enabled:
+                    session.event('Python.gcSummary', sums)
         while self.inbox:
             function, size = self.inbox.popleft()
             self.inbox_bytes -= size

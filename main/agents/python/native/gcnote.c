@@ -24,7 +24,7 @@ extern void Py_IncRef(void *) WEAK;
 extern void Py_DecRef(void *) WEAK;
 extern int clock_gettime(int, void *) WEAK;
 
-enum { ABI = 2, FULL = 2, FIND_STEPS = 10000 };
+enum { ABI = 3, FULL = 2, FIND_STEPS = 10000 };
 
 /* As clients get it; -1: not known. */
 struct row {
@@ -180,6 +180,9 @@ EXPORT void *gcnote_make(void *control) {
 
 /* The control block is about to go away. Whoever still holds the function calls a function that does nothing. */
 EXPORT void gcnote_drop(void) { C = 0; }
+
+/* Between our two calls for one collection: the list of callbacks is not to be changed now. */
+EXPORT long gcnote_busy(void) { return began > 0 || asked; }
 
 /* From a fresh object along its ring to the head of the youngest generation, which is followed by the
  * three thresholds. 0 when it does not come. The layout is that of 3.8 to 3.13: gcnative.py asks. */
