@@ -28,6 +28,7 @@ await writeSessionFile(dir, {
   receipts: [],
   comparisons: [],
   notes: '',
+  ignoredRetainers: [],
 });
 const recording = openRecording(dir);
 for (let i = 0; i < SAMPLES; i++) {

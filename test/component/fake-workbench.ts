@@ -271,6 +271,11 @@ export function createFakeWorkbench(initial: { sessions?: SessionInfo[]; process
         change(params.sessionId, { notes: params.notes });
         return null;
       },
+      async setIgnoredRetainers({ sessionId, snapshotId, objects }) {
+        await enter('sessions.setIgnoredRetainers', { sessionId, snapshotId, objects });
+        change(sessionId, { ignoredRetainers: [{ snapshotId, objects }] });
+        return null;
+      },
       async saveComparison({ sessionId, comparisonId, ...content }) {
         await enter('sessions.saveComparison', { sessionId, ...content });
         const comparison = { id: comparisonId ?? 'c1', createdAt: T0, ...content };

@@ -40,9 +40,12 @@ describe.skipIf(chromium.missing !== null)(suiteOn(chromium, 'pictures'), () => 
   /** The same view in both themes; an address brings back everything that is not a selection. */
   async function picture(name: string, prepare: () => Promise<void> = () => Promise.resolve()): Promise<void> {
     for (const theme of THEMES) {
-      await app.driver.evaluate(
-        `localStorage.setItem('heaphouse.settings', JSON.stringify({...JSON.parse(localStorage.getItem('heaphouse.settings') ?? '{}'), theme: '${theme}'}))`,
-      );
+      // The colours are a setting of the workbench: the button goes through them.
+      await app.driver.waitUntil(`the ${theme} colours`, async () => {
+        if ((await app.driver.attribute(testId('theme-button'), 'aria-label')) === `Colours: ${theme}`) return true;
+        await app.driver.click(testId('theme-button'));
+        return false;
+      });
       await app.driver.reload();
       await app.driver.waitFor(testId('status-bar'));
       await settle();

@@ -32,6 +32,7 @@ const file = (change: Partial<SessionFile> = {}): SessionFile => ({
   receipts: [],
   comparisons: [],
   notes: 'what I saw',
+  ignoredRetainers: [],
   ...change,
 });
 const snapshot = (number: number, state: 'ready' | 'failed' = 'ready'): SessionFile['snapshots'][number] => ({

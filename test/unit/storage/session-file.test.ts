@@ -23,6 +23,7 @@ const session = (change: Partial<SessionFile> = {}): SessionFile => ({
   receipts: [{ action: 'attach', at: 1, pauseMs: 2.5, elapsedMs: 3, bytes: null, notes: ['by gdb'] }],
   comparisons: [{ id: 'c-1', name: 'before and after', baseId: 'h-1', comparedId: 'h-1', view: 'tab=growth', createdAt: 7 }],
   notes: 'seen on Monday',
+  ignoredRetainers: [],
   ...change,
 });
 
