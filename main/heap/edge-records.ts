@@ -1,6 +1,6 @@
 /**
  * The fast lanes of the largest section: edges of three fields in V8's order, as V8 writes them, straight into their
- * columns, from the front and from the back. Whatever is unusual (other white space, long numbers, values out of range,
+ * columns, from the front and from the back. Whatever is unusual (other white space, longer numbers, values out of range,
  * the end of the list) is left to the general scanner, which knows how to say what is wrong. O(bytes).
  */
 export interface EdgeTarget {
@@ -69,7 +69,8 @@ export function takeEdges(
       nameValue = (nameValue * 10 + digit) | 0;
       p++;
     }
-    if (p === begin || p - begin > 9 || digit !== COMMA - ZERO) {
+    if (p - begin > 9) nameValue = longName(bytes, begin, p);
+    if (p === begin || nameValue < 0 || digit !== COMMA - ZERO) {
       p = start;
       break;
     }
@@ -139,7 +140,12 @@ export function takeEdgesBack(
       scale *= 10;
       p--;
     }
-    if (scale === 1 || digit !== COMMA - ZERO) return -1;
+    if (digit >>> 0 <= 9) {
+      const behind = p + 10;
+      while (behind - p < 12 && (digit = bytes[p]! - ZERO) >>> 0 <= 9) p--;
+      nameValue = longName(bytes, p + 1, behind);
+    }
+    if (nameValue < 0 || scale === 1 || digit !== COMMA - ZERO) return -1;
     const kindValue = bytes[--p]! - ZERO;
     if (kindValue >>> 0 >= kinds) return -1;
     p--;
@@ -159,4 +165,12 @@ export function takeEdgesBack(
   lane.maxName = maxName;
   lane.maxTo = maxTo;
   return end;
+}
+
+/** A number of more than nine digits: positions in sparse arrays go up to 2^32 − 2. −1 where it does not fit. */
+function longName(bytes: Uint8Array, from: number, to: number): number {
+  if (to - from > 10) return -1;
+  let value = 0;
+  for (let p = from; p < to; p++) value = value * 10 + (bytes[p]! - ZERO);
+  return value <= 0xffffffff ? value : -1;
 }

@@ -30,6 +30,8 @@ interface Measure {
   readonly ms: number;
   /** Processor time of the whole process: what to look at on a busy machine. */
   readonly cpuMs: number;
+  /** That of the thread that asked; the rest is the helper's, the compiler's and the reading of the file. */
+  readonly mainCpuMs?: number;
   readonly firstTableMs?: number;
   readonly maxRssBytes: number;
   readonly nodes: number;
@@ -39,7 +41,7 @@ interface Measure {
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { runs: { type: 'string', default: '3' }, exact: { type: 'boolean', default: false }, nodes: { type: 'string' } },
+  options: { runs: { type: 'string', default: '5' }, exact: { type: 'boolean', default: false }, nodes: { type: 'string' } },
 });
 const runs = Number(values.runs);
 
@@ -51,9 +53,11 @@ try {
   let differences = 0;
   for (const file of files) {
     const fileBytes = (await stat(file)).size;
-    const floor = await measure(runs, [join(here, 'heap-floor.ts'), file]);
-    const ours = await measure(runs, [join(here, 'heap-ours.ts'), file]);
-    const theirs = await measure(Math.min(runs, 3), [join(here, 'heap-devtools.ts'), devtools, file]);
+    const [floor, ours, theirs] = await measureInTurns(runs, [
+      [join(here, 'heap-floor.ts'), file],
+      [join(here, 'heap-ours.ts'), file],
+      [join(here, 'heap-devtools.ts'), devtools, file],
+    ]);
     rows[basename(file)] = {
       'file MB': Math.round(fileBytes / 1e6),
       nodes: ours.nodes,
@@ -65,6 +69,7 @@ try {
       'times faster': (theirs.ms / ours.ms).toFixed(1),
       '× floor': (ours.ms / floor.ms).toFixed(2),
       'CPU s (floor, ours, DevTools)': [floor, ours, theirs].map(({ cpuMs }) => seconds(cpuMs)).join(' '),
+      'CPU s by thread': `${seconds(ours.mainCpuMs ?? 0)} + ${seconds(ours.cpuMs - (ours.mainCpuMs ?? 0))}`,
       'RSS MiB': mebibytes(ours.maxRssBytes),
       'DevTools MiB': mebibytes(theirs.maxRssBytes),
       'RSS / file': (ours.maxRssBytes / fileBytes).toFixed(2),
@@ -79,21 +84,26 @@ try {
   await rm(temp, { recursive: true, force: true });
 }
 
-async function measure(times: number, args: readonly string[]): Promise<Measure> {
-  const results: Measure[] = [];
+async function measureOnce(args: readonly string[]): Promise<Measure> {
+  const { stdout } = await run(process.execPath, ['--max-old-space-size=8192', ...args], { maxBuffer: 1 << 26 });
+  return JSON.parse(stdout.trim().split('\n').at(-1)!) as Measure;
+}
+
+/** Medians by the clock; one after the other in turns, so that a change of load is everybody's. */
+async function measureInTurns(times: number, commands: readonly (readonly string[])[]): Promise<[Measure, Measure, Measure]> {
+  const results = commands.map((): Measure[] => []);
   for (let i = 0; i < times; i++) {
-    const { stdout } = await run(process.execPath, ['--max-old-space-size=8192', ...args], { maxBuffer: 1 << 26 });
-    results.push(JSON.parse(stdout.trim().split('\n').at(-1)!) as Measure);
+    for (const [at, args] of commands.entries()) results[at]!.push(await measureOnce(args));
   }
-  results.sort((a, b) => a.ms - b.ms);
-  return results[results.length >> 1]!;
+  const [floor, ours, theirs] = results.map((list) => list.sort((a, b) => a.ms - b.ms)[list.length >> 1]!);
+  return [floor!, ours!, theirs!];
 }
 
 async function compareExactly(file: string): Promise<number> {
   const mine = join(temp, 'ours.dump');
   const theirs = join(temp, 'devtools.dump');
-  await measure(1, [join(here, 'heap-ours.ts'), file, mine]);
-  await measure(1, [join(here, 'heap-devtools.ts'), devtools, file, theirs]);
+  await measureOnce([join(here, 'heap-ours.ts'), file, mine]);
+  await measureOnce([join(here, 'heap-devtools.ts'), devtools, file, theirs]);
   const found = compareDumps(await readDump(mine), await readDump(theirs));
   for (const line of found.slice(0, 40)) console.log(`  ${basename(file)}: ${line}`);
   return found.length;

@@ -3,6 +3,8 @@ import { statSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
 
 import { analyseHeap } from '#main/heap/analyse.ts';
+import { edgeLane, takeEdges, takeEdgesBack } from '#main/heap/edge-records.ts';
+import type { EdgeTarget } from '#main/heap/edge-records.ts';
 import { isHeapFormatError } from '#main/heap/errors.ts';
 import type { Heap } from '#main/heap/heap.ts';
 import { startHelper } from '#main/heap/helper.ts';
@@ -68,6 +70,35 @@ describe('a second thread', () => {
     helper.close();
     await expect(waiting).rejects.toThrow(/closed|ended|no graph/);
     await expect(helper.call('search', null)).rejects.toThrow('closed');
+  });
+});
+
+describe('the lanes of edges', () => {
+  const lines: [name: string, records: string, count: number][] = [
+    ['small numbers', '2,1,0,1,22,6,', 2],
+    ['the last position of a sparse array', '1,4294967295,6,1,1073741824,12,1,134217728,0,', 3],
+    ['line feeds before commas', '1,5,6\n,2,7,12\n,', 2],
+    ['line feeds behind commas', '1,5,6,\n2,7,12,', 2],
+  ];
+  it.each(lines)('take %s from both ends', (_name, records, count) => {
+    const margin = '\n'.repeat(64);
+    const text = new TextEncoder().encode(`,${records}[${margin}`);
+    const columns = (): EdgeTarget => ({ count: 0, kind: new Uint8Array(count), name: new Uint32Array(count), to: new Uint32Array(count) });
+    const front = columns();
+    const back = { ...columns(), count };
+    const lane = edgeLane(['context', 'element', 'property'], 6);
+    expect(takeEdges(front, lane, text, 1, text.length, 1 + records.length)).toBe(1 + records.length);
+    expect(front.count).toBe(count);
+    const end = 1 + records.trimEnd().replace(/\n?,$/, '').length;
+    expect(takeEdgesBack(back, edgeLane(['context', 'element', 'property'], 6), text, 1, end)).toBe(0);
+    expect({ ...back, count }).toEqual(front);
+  });
+
+  it.each(['1,4294967296,6', '3,1,6', '1,1,7', '1,,6', '1,1,1234567890', '-1,1,6'])('leave %s to the scanner', (record) => {
+    const text = new TextEncoder().encode(`,${record},1,1,6,${'\n'.repeat(64)}`);
+    const edges = { count: 0, kind: new Uint8Array(4), name: new Uint32Array(4), to: new Uint32Array(4) };
+    expect(takeEdges(edges, edgeLane(['a', 'b', 'c'], 6), text, 1, text.length)).toBe(1);
+    expect(takeEdgesBack({ ...edges, count: 4 }, edgeLane(['a', 'b', 'c'], 6), text, 1, 1 + record.length)).toBe(-1);
   });
 });
 

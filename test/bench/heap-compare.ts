@@ -1,0 +1,67 @@
+/**
+ * Two open snapshots compared, and long calls cancelled: `node heap-compare.ts [--runs N] BASE COMPARED`. Milliseconds by
+ * the clock and of processor time, medians. The two files may be of one process, or the same file twice.
+ */
+import { parseArgs } from 'node:util';
+
+import { analyseHeap } from '#main/heap/analyse.ts';
+import { compareHeaps, comparisonRows } from '#main/heap/compare.ts';
+import { growthLines, growthTree } from '#main/heap/growth-tree.ts';
+import { openHeap } from '#main/heap/open.ts';
+
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { runs: { type: 'string', default: '5' } } });
+const [basePath, comparedPath] = positionals;
+if (basePath === undefined || comparedPath === undefined) throw new Error('usage: heap-compare.ts [--runs N] BASE COMPARED');
+const runs = Number(values.runs);
+
+const base = await openHeap(basePath);
+await analyseHeap(base);
+const compared = await openHeap(comparedPath);
+await analyseHeap(compared);
+
+const times: Record<string, { ms: number; cpuMs: number }[]> = {};
+async function timed<T>(name: string, body: () => Promise<T>): Promise<T> {
+  const before = process.cpuUsage();
+  const started = performance.now();
+  const result = await body();
+  const { user, system } = process.cpuUsage(before);
+  (times[name] ??= []).push({ ms: performance.now() - started, cpuMs: (user + system) / 1000 });
+  return result;
+}
+
+/** Cancels a call after a while; notes how long it goes on. */
+async function cancelled(name: string, afterMs: number, body: (signal: AbortSignal) => Promise<unknown>): Promise<void> {
+  const controller = new AbortController();
+  let at = 0;
+  const timer = setTimeout(() => {
+    at = performance.now();
+    controller.abort(new Error('enough'));
+  }, afterMs);
+  await body(controller.signal).catch(() => undefined);
+  clearTimeout(timer);
+  if (at > 0) (times[name] ??= []).push({ ms: performance.now() - at, cpuMs: 0 });
+}
+
+for (let i = 0; i < runs; i++) {
+  const comparison = await timed('first rows by class', async () => {
+    const made = await compareHeaps(base, compared);
+    await comparisonRows(made, { start: 0, end: 100 });
+    return made;
+  });
+  await timed('growth tree', async () => growthLines(await growthTree(comparison), null, { start: 0, end: 100 }));
+  await cancelled('cancel: reading', 40 + 60 * i, (signal) => openHeap(comparedPath, { signal }));
+  await cancelled('cancel: comparing', 20 + 40 * i, (signal) => compareHeaps(base, compared, { signal }));
+  await cancelled('cancel: analysing', 20 + 120 * i, async (signal) => {
+    const again = { ...base, analysis: null, analysing: null, prepared: null };
+    await analyseHeap(again, { signal });
+  });
+}
+
+const rows: Record<string, Record<string, number>> = {};
+for (const [name, list] of Object.entries(times)) {
+  const middle = (pick: (time: { ms: number; cpuMs: number }) => number): number =>
+    Math.round(list.map(pick).sort((a, b) => a - b)[list.length >> 1]! * 10) / 10;
+  rows[name] = { 'median ms': middle(({ ms }) => ms), 'worst ms': Math.round(Math.max(...list.map(({ ms }) => ms))), 'median CPU ms': middle(({ cpuMs }) => cpuMs) };
+}
+console.log(`${base.nodeCount.toLocaleString('en-US')} and ${compared.nodeCount.toLocaleString('en-US')} nodes`);
+console.table(rows);
