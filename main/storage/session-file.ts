@@ -132,7 +132,6 @@ const sessionFileSchema = v.object({
         ),
       }),
     ),
-    [],
   ),
 });
 export type SessionFile = v.InferOutput<typeof sessionFileSchema>;

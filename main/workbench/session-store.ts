@@ -191,7 +191,7 @@ function toSessionFile(session: SessionInfo): SessionFile {
     })),
     receipts: session.receipts,
     comparisons: session.comparisons,
-    ignoredRetainers: session.ignoredRetainers ?? [],
+    ...(session.ignoredRetainers ? { ignoredRetainers: session.ignoredRetainers } : {}),
     notes: session.notes,
   };
 }
@@ -216,7 +216,7 @@ export function fromSessionFile(dir: string, file: SessionFile): SessionInfo {
     })),
     receipts: file.receipts,
     comparisons: file.comparisons,
-    ignoredRetainers: file.ignoredRetainers,
+    ...(file.ignoredRetainers ? { ignoredRetainers: file.ignoredRetainers } : {}),
     notes: file.notes,
     problem: null,
     capabilities: { snapshot: false, collect: false, timeline: true, output: true },

@@ -71,7 +71,17 @@ export function provideFakeExplore(server: RpcServer, { enter, node, hostileName
       },
       totals: () => ({ objects: 2, shallowBytes: 112, retainedBytes: 2_288 }),
       holders: () => [],
-      immediate: ({ query }) => pageOf([], query),
+      async immediate(params) {
+        await enter('explore.immediate', params);
+        return pageOf([{ classIndex: 0, name: 'dict', objects: 1, shallowBytes: 232, retainedBytes: 11_000_000, setObjects: 10_000, setShallowBytes: 560_000, example: node(3, { name: 'dict', className: 'dict' }) }], params.query);
+      },
+      async query(params) {
+        await enter('explore.query', params);
+        const column = { type: 'VARCHAR', numeric: false, objects: null } as const;
+        return { answerId: 1, columns: [{ ...column, name: 'node', type: 'UINTEGER', numeric: true, objects: 'this' }, { ...column, name: hostileName }], rows: 2, cut: true, elapsedMs: 12, loadedMs: 0 };
+      },
+      queryRows: ({ query }) => pageOf([0, 1].map((index) => ({ index, values: [100 + index, hostileName], links: [node(100 + index), null] })), query),
+      exportQuery: () => ({ path: '/tmp/query.csv', suggestedName: 'query.csv', bytes: 10, cuts: [] }),
       async dominators(params) {
         await enter('explore.dominators', params);
         return pageOf(params.ordinal === null ? [dominator(1), dominator(2)] : [dominator(params.ordinal * 10)], params.query);

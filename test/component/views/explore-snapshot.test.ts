@@ -154,6 +154,7 @@ describe('object page', () => {
     page.all('ignore-retainer').at(-1)?.click();
     await page.until(() => text().includes('Nothing else holds it'));
     expect(paramsOf('explore.paths').at(-1)).toMatchObject({ ignore: [3] });
+    expect(paramsOf('sessions.setIgnoredRetainers').at(-1)).toMatchObject({ snapshotId: 's2', objects: [{ ordinal: 3 }] });
     await page.click('ignored-retainer');
     await page.until(() => page.all('path-step').length > 0);
     expect(page.all('ignored-retainer')).toHaveLength(0);
@@ -172,6 +173,43 @@ describe('object page', () => {
     expect(location.hash).toBe('#/session/test-session/snapshot/s2/object/3');
     history.back();
     await page.until(() => page.all('object-row').length === 1);
+  });
+});
+
+describe('query', () => {
+  test('runs what is written, shows hostile values as text, opens objects', async () => {
+    const page = await start(`${hash}?tab=query&sql=SELECT+1`);
+    await page.until(() => page.all('query-sql').length === 1);
+    // A link shows its statement and does not run it.
+    expect((page.get('query-sql') as HTMLTextAreaElement).value).toBe('SELECT 1');
+    expect(paramsOf('explore.query')).toEqual([]);
+    await page.click('query-run');
+    await page.until(() => page.all('query-row').length === 2);
+    expect(paramsOf('explore.query')).toEqual([{ snapshotId: 's2', baseId: null, sql: 'SELECT 1' }]);
+    expect(page.get('query-outcome').textContent).toContain('the first 2 rows, there are more');
+    expect(document.querySelector('[data-testid="query-table"] img')).toBeNull();
+    expect(text()).toContain('null');
+    page.all('cell-c0').at(0)?.click();
+    await page.until(() => page.all('object-page').length === 1);
+    expect(location.hash).toContain('/object/');
+  });
+
+  test('a statement that fails is explained, the results before it stay', async () => {
+    const page = await start(`${hash}?tab=query`, (fake) => fake.failNext('explore.query', new HeaphouseError('invalid-argument', 'syntax error at or near "x"', { detail: 'LINE 1: x' })));
+    await page.until(() => page.all('query-run').length === 1);
+    await page.click('query-run');
+    await page.until(() => page.all('error-card').length === 1);
+    expect(page.get('query-error-place').textContent).toContain('LINE 1');
+  });
+});
+
+describe('a set', () => {
+  test('shows what dominates it', async () => {
+    const page = await start(`${hash}?set=class%3A0&direction=dominators`);
+    await page.until(() => page.all('immediate-row').length === 1);
+    expect(paramsOf('explore.immediate').at(-1)).toMatchObject({ set: { by: 'class', classIndex: 0 }, direction: 'dominators' });
+    await page.click('set-objects');
+    await page.until(() => page.all('object-row').length > 0);
   });
 });
 

@@ -52,8 +52,11 @@ describe.skipIf(chromium.missing !== null)(suiteOn(chromium, 'accessibility'), (
     return found;
   }
 
+  /** Tabs and switches, not the buttons that do something. */
   const testIds = (prefix: string) =>
-    app.driver.evaluate<string[]>(`[...document.querySelectorAll('[data-testid^="${prefix}"]')].filter((item) => item.offsetParent && !item.disabled).map((item) => item.dataset.testid)`);
+    app.driver.evaluate<string[]>(`[...document.querySelectorAll('button[data-testid^="${prefix}"]')]
+      .filter((item) => item.offsetParent && !item.disabled && item.matches('[role="tab"], [aria-pressed], [aria-current], [aria-selected]'))
+      .map((item) => item.dataset.testid)`);
 
   /** Goes through everything a row of tabs offers. */
   async function through(prefix: string, view: string): Promise<string[]> {
