@@ -151,7 +151,7 @@ async function lookAtReports(rendezvous: string, plan: Plan): Promise<Found | nu
   for (const entry of await readReports(rendezvous)) {
     if ('error' in entry) {
       failure = new HeaphouseError('unsupported', `The program runs, but Heaphouse cannot look into it: ${entry.error}`, {
-        advice: 'Heaphouse supports CPython 3.8 to 3.13 and Node.js with its inspector.',
+        advice: 'Heaphouse supports CPython 3.8 to 3.15 and Node.js with its inspector.',
         detail: entry.detail,
       });
       continue;
@@ -273,7 +273,7 @@ function endedEarly(child: Child, plan: Plan): HeaphouseError {
 
 function noRuntime(child: Child, timeoutMs: number, plan: Plan): HeaphouseError {
   return new HeaphouseError('timeout', `The program runs, but no Python or Node.js in it has reported within ${timeoutMs / 1_000} s.`, {
-    advice: `${hint(plan) ?? 'Heaphouse looks into CPython 3.8 to 3.13, Node.js, Electron and Chromium. If one of them is started later or with a clean environment, start the program yourself and attach to it.'} The program was ended.`,
+    advice: `${hint(plan) ?? 'Heaphouse looks into CPython 3.8 to 3.15, Node.js, Electron and Chromium. If one of them is started later or with a clean environment, start the program yourself and attach to it.'} The program was ended.`,
     detail: child.lastOutput(),
   });
 }

@@ -10,7 +10,7 @@ import { readProcessFacts, readSystemFacts } from './facts.ts';
 import { machineName } from './proc/parse.ts';
 
 /** Newest minor version of CPython that the agent is tested with. */
-const NEWEST_PYTHON_MINOR = 13;
+const NEWEST_PYTHON_MINOR = 15;
 
 export async function preflight(pid: number): Promise<Preflight> {
   if (process.platform !== 'linux') return notThisSystem();
@@ -121,7 +121,7 @@ function namespaceProblems(facts: ProcessFacts, system: SystemFacts, route: Atta
       id: 'net-namespace',
       severity: 'stops',
       message: 'The process runs in a container with a network of its own: its loopback is not ours.',
-      advice: `Run Heaphouse in its network: nsenter -t ${facts.pid} -n heaphouse serve. Or inside the container, or launch the program from there.`,
+      advice: `Run Heaphouse in its network, as root: nsenter -t ${facts.pid} -n heaphouse record --attach ${facts.pid}. Or run it inside the container, or launch the program from there.`,
     });
   }
   if (entersPython && hasOwnFiles(facts, system)) {

@@ -66,7 +66,7 @@ describe('Python', () => {
     ['not dumpable', { exe: null }, {}, ['not-dumpable:stops']],
   ])('%s', (_name, facts, on, expected) => expect(ids({ ...python, ...facts }, { ...system, ...on })).toEqual(expected));
 
-  it.each([['3.7.16', ['version:stops']], ['2.7.18', ['version:stops']], ['3.8.0', []], ['3.13.1', []], ['3.14.0', ['version:warns']], [null, ['version:warns']]])('version %s', (version, expected) => {
+  it.each([['3.7.16', ['version:stops']], ['2.7.18', ['version:stops']], ['3.8.0', []], ['3.13.1', []], ['3.15.0', []], ['3.16.0', ['version:warns']], [null, ['version:warns']]])('version %s', (version, expected) => {
     expect(ids({ ...python, identity: { kind: 'python', runtime: '', title: '', version } })).toEqual(expected);
   });
 
