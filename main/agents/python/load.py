@@ -47,6 +47,10 @@ def write_error(rendezvous, error):
     os.rename(part, final)
 
 
+def _keep_nothing(*_):
+    pass
+
+
 def load(keep_bytecode):
     """Returns the package; loads it when it is not loaded.
 
@@ -58,17 +62,15 @@ def load(keep_bytecode):
         return loaded
     external = sys.modules['_frozen_importlib_external']
 
-    class Loader(external.SourceFileLoader):
-        def set_data(self, path, data, **options):
-            if keep_bytecode:
-                super(Loader, self).set_data(path, data, **options)
-
     folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), PACKAGE)
     made = []
 
     def make(name, filename):
         path = os.path.join(folder, filename)
-        loader = Loader(name, path)
+        loader = external.SourceFileLoader(name, path)
+        if not keep_bytecode:
+            # On the instance: a class of our own would be garbage that only the collector frees.
+            loader._cache_bytecode = _keep_nothing
         module = type(sys)(name)
         module.__file__ = path
         module.__package__ = PACKAGE

@@ -234,8 +234,9 @@ class Server(object):
         self.connections.pop(connection.fd, None)
         self.forget(connection.fd)
         drop(connection.sock, connection.identity)
-        if connection.session is not None:
-            self.agent.end_session(connection.session)
+        session, connection.session = connection.session, None  # a cycle would wait for the collector
+        if session is not None:
+            self.agent.end_session(session)
 
     def run(self):
         """Serves until `running` is cleared. Every descriptor is checked to still be ours."""
