@@ -31,7 +31,7 @@ const { found } = supportedInterpreters();
 const pythons = [...new Set([found[0], found.at(-1)])].flatMap((each) => each ?? []);
 let dir: string;
 let host: SessionClient;
-let running: (PythonProgram | RunningTarget)[] = [];
+const running: (PythonProgram | RunningTarget)[] = [];
 
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), 'heaphouse-memory-'));
