@@ -192,7 +192,6 @@ const QUOTE = 0x22;
 /** Bytes decoded at once: more than most batches take. */
 const MAX_BLOCK_BYTES = 1 << 20;
 /** What the bytes of a string do not say by themselves: escapes, and text that is not ASCII. */
-// eslint-disable-next-line no-control-regex
 const NOT_PLAIN = /[\\\x80-\xff]/;
 
 /**
