@@ -5,7 +5,8 @@ const NOTES: Record<HeapProducer, string> = {
   v8: 'V8 gives every object an id that it keeps for life, so new, dead and survived are exact for two snapshots of one process.',
   cpython:
     'CPython has no object ids: an object counts as survived when address, type and evidence (size, references) agree. ' +
-    'A new object that took the address of a dead one of the same type and the same shape cannot be told from it.',
+    'A new object that took the address of a dead one of the same type and the same shape cannot be told from it. ' +
+    'A container that was empty in one of the snapshots shows no references to compare: it counts as survived when what holds it survived.',
   other: 'Objects are told apart by the ids in the files; whether those are stable depends on the program that wrote them.',
 };
 
