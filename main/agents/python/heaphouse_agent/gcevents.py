@@ -6,8 +6,8 @@ and leaves to Python what somebody asked for; otherwise it is the function here,
 Who is woken how often matters more than the note: while collections keep coming the agent's thread
 looks by itself every POLL_MS instead of being woken for each, and when they are MANY every
 BUSY_POLL_MS, so a program that does nothing but collect gives up the interpreter lock four times a
-second and not a thousand times. Beyond REST_RATE the callback is taken out for most of the time, which
-costs nothing, and what happened meanwhile is told as sums: numbers from the interpreter's own totals,
+second and not a thousand times. Beyond REST_RATE the callback is taken out for most of the time
+and costs nothing, and what happened meanwhile is told as sums: numbers from the interpreter's own totals,
 pauses as the mean of those noted before.
 """
 from . import cfuncs, gcnative, own
@@ -17,7 +17,8 @@ LIMIT = 4096  # collections kept while nobody reads them; older ones are dropped
 POLL_MS = 50
 BUSY_POLL_MS = 250
 MANY = 20  # collections in POLL_MS
-REST_RATE = 2.0  # collections a millisecond from which on not each is noted
+REST_RATE = 1.5  # collections a millisecond of processor time from which on not each is noted,
+REST_LEAST = 100  # and so many at one look
 REST_MS = 1000.0  # without a callback, after BUSY_POLL_MS with it: it costs a fifth
 FULL = 2500  # in BUSY_POLL_MS: the ring would be full before the next look
 OURS = __file__.rpartition('/')[0] if '/' in __file__ else __file__.rpartition('\\')[0]
@@ -80,7 +81,7 @@ class GcWatch(object):
                 own.extra.append(self.ring.function)
                 self.ring.set('limit', self.limits[0])
                 self.ring.set_offset(clock_offset())
-            self.looked_at = monotonic_ms()
+            self.looked_at = time.process_time() * 1000.0
             self.resting = None
             gc.callbacks.append(self.callback if self.ring is None else self.ring.function)
 
@@ -107,7 +108,8 @@ class GcWatch(object):
         gc.callbacks[:] = [c for c in gc.callbacks if id(c) not in mine]
 
     def _rest(self, rows, passed):
-        """After a look at `rows`, noted in `passed` milliseconds: is it time to rest, or to go on?"""
+        """After a look at `rows`, noted in `passed` milliseconds of the processor: what the callback costs
+        the program is its share of that. Is it time to rest, or to go on?"""
         ring = self.ring
         if self.resting is not None:
             since, before, means = self.resting
@@ -115,8 +117,8 @@ class GcWatch(object):
                 gc.callbacks.append(ring.function)
                 self.resting = None
                 self.summaries.append(summary(before, gc.get_stats(), means, since))
-        elif passed > 0 and len(rows) // gcnative.ROW > REST_RATE * passed \
-                and passed >= POLL_MS and not cfuncs.value(ring.busy):
+        elif len(rows) // gcnative.ROW > max(REST_RATE * passed, REST_LEAST) \
+                and not cfuncs.value(ring.busy):
             self._take_out()
             self.resting = monotonic_ms(), gc.get_stats(), mean_pauses(rows)
 
@@ -132,7 +134,7 @@ class GcWatch(object):
             taken.append(self.events.popleft())
         # As they are now; a program changes them a few times in its life.
         self.limits = gc.get_threshold()
-        now = monotonic_ms()
+        now = time.process_time() * 1000.0
         if ring is not None and self.users:
             self._rest(rows, now - self.looked_at)
         self.looked_at = now
