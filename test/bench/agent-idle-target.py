@@ -26,9 +26,20 @@ for line in sys.stdin:
     command = line.split()
     if command[0] == 'quit':
         break
+    if command[0] == 'load':
+        import heaphouse_agent
+        print('address %s;' % heaphouse_agent.start(), flush=True)
+        continue
+    if command[0] == 'unload':
+        sys.modules['heaphouse_agent'].stop()
+        print('away;', flush=True)
+        continue
     if command[0] == 'trace':
         import tracemalloc
         tracemalloc.start(int(command[1]))
+        continue
+    if command[0] == 'untrace':
+        tracemalloc.stop()
         continue
     before = resource.getrusage(resource.RUSAGE_THREAD).ru_utime
     WORK[command[0]]()

@@ -2,7 +2,7 @@
 // node build/bench.mjs agent-idle [--python PATH] [--rounds 25] [--work compute,allocate]
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { Client, Target, until } from '#test/integration/python-agent/agent-client.ts';
+import { Client, PACKAGE_PARENT, Target, until } from '#test/integration/python-agent/agent-client.ts';
 import { supportedInterpreters } from '#test/integration/python-agent/interpreters.ts';
 
 const { values } = parseArgs({ options: { python: { type: 'string' }, rounds: { type: 'string', default: '25' }, work: { type: 'string', default: 'compute,allocate' } } });
@@ -14,57 +14,78 @@ const PROGRAM = join(import.meta.dirname, 'agent-idle-target.py');
 interface Way {
   name: string;
   agent: boolean;
-  prepare(client: Client | null, target: Target): Promise<unknown>;
+  client: boolean;
+  /** Three rounds tell enough. */
+  slow?: true;
+  begin?(client: Client, target: Target): Promise<unknown>;
+  end?(client: Client, target: Target): Promise<unknown>;
 }
-const nothing = (): Promise<void> => Promise.resolve();
-const sampling = (samplingInterval: number): Way => ({ name: `allocations, each ${samplingInterval / 1024} KiB`, agent: true, prepare: (client) => client!.call('HeapProfiler.startSampling', { samplingInterval }) });
+const sampling = (samplingInterval: number): Way => ({
+  name: `allocations, each ${samplingInterval / 1024} KiB`,
+  agent: true,
+  client: true,
+  begin: (client) => client.call('HeapProfiler.startSampling', { samplingInterval }),
+  end: (client) => client.call('HeapProfiler.stopSampling'),
+});
+const BARE: Way = { name: 'bare', agent: false, client: false };
 const WAYS: Way[] = [
-  { name: 'bare', agent: false, prepare: nothing },
-  { name: 'bare again (the noise)', agent: false, prepare: nothing },
-  { name: 'agent loaded, nobody connected', agent: true, prepare: nothing },
-  { name: 'agent, one client, collections told', agent: true, prepare: (client) => client!.call('Python.enable', { batches: true }) },
+  { ...BARE, name: 'bare again (the noise)' },
+  { name: 'agent loaded, nobody connected', agent: true, client: false },
+  { name: 'agent, one client, collections told', agent: true, client: true, begin: (client) => client.call('Python.enable', { batches: true }) },
   sampling(524_288),
   sampling(131_072),
   sampling(32_768),
   sampling(8_192),
-  { name: 'CPU, every 10 ms', agent: true, prepare: (client) => client!.call('Profiler.start') },
-  { name: 'tracemalloc, 1 frame (for comparison)', agent: false, prepare: async (_client, target) => void target.tell('trace 1') },
+  { name: 'CPU, every 10 ms', agent: true, client: true, begin: (client) => client.call('Profiler.start'), end: (client) => client.call('Profiler.stop') },
+  { name: 'tracemalloc, 1 frame (for comparison)', slow: true, agent: false, client: false, begin: async (_client, target) => void target.tell('trace 1'), end: async (_client, target) => void target.tell('untrace') },
 ];
 
-async function spent(target: Target, work: string): Promise<number> {
+async function ask(target: Target, command: string, answer: RegExp): Promise<string> {
   const from = target.stdout.length;
-  target.tell(work);
-  return Number((await until(work, () => /spent ([\d.]+);/.exec(target.stdout.slice(from)) ?? undefined, 120_000))[1]);
+  target.tell(command);
+  return (await until(command, () => answer.exec(target.stdout.slice(from)) ?? undefined, 120_000))[1] ?? '';
 }
 
 const median = (list: number[]): number => [...list].sort((a, b) => a - b)[list.length >> 1] ?? NaN;
 
+/** All in one process, the agent in and out each time: two processes differ by more than what is to be seen here. */
+async function measure(target: Target, way: Way, work: string): Promise<number> {
+  const address = way.agent ? await ask(target, 'load', /address (\S+);/) : '';
+  const client = way.client ? await Client.open(address) : null;
+  await way.begin?.(client as Client, target);
+  const spent = Number(await ask(target, work, /spent ([\d.]+);/));
+  await way.end?.(client as Client, target);
+  client?.close();
+  if (way.agent) await ask(target, 'unload', /(away);/);
+  return spent;
+}
+
 for (const work of values.work.split(',')) {
-  const running: { way: Way; target: Target; client: Client | null; times: number[] }[] = [];
+  const target = new Target(python, [PROGRAM], { agent: false, env: { PYTHONPATH: PACKAGE_PARENT } });
   try {
-    for (const way of WAYS) {
-      const target = new Target(python, [PROGRAM], { agent: way.agent });
-      await target.says('ready');
-      const client = way.agent && way.prepare !== nothing ? await Client.open((await target.meet()).webSocketUrl) : null;
-      if (way.agent) await target.meet();
-      await spent(target, work); // warm
-      await way.prepare(client, target);
-      running.push({ way, target, client, times: [] });
-    }
+    await target.says('ready');
+    await measure(target, BARE, work);
+    const times = new Map<Way, { ratios: number[]; least: number }>(WAYS.map((way) => [way, { ratios: [], least: Infinity }]));
+    let bare = Infinity;
     for (let round = 0; round < Number(values.rounds); round++) {
-      // Another order each time: what comes before must not favour anybody.
-      for (const one of [...running].sort(() => Math.random() - 0.5)) one.times.push(await spent(one.target, work));
+      for (const way of [...WAYS].sort(() => Math.random() - 0.5)) {
+        if (way.slow && round > 2) continue;
+        // A bare run before and after: what else happens on the machine falls on both.
+        const before = await measure(target, BARE, work);
+        const spent = await measure(target, way, work);
+        const after = await measure(target, BARE, work);
+        bare = Math.min(bare, before, after);
+        const entry = times.get(way)!;
+        entry.ratios.push(spent / ((before + after) / 2));
+        entry.least = Math.min(entry.least, spent);
+      }
     }
-    const bare = running[0]!;
-    process.stdout.write(`${work}: user CPU of the program, least and median of ${values.rounds} interleaved runs\n`);
-    for (const { way, times } of running) {
-      const ratio = (of: (list: number[]) => number): string => `${((of(times) / of(bare.times) - 1) * 100).toFixed(2).padStart(7)} %`;
-      process.stdout.write(`  ${way.name.padEnd(40)} ${(Math.min(...times) * 1000).toFixed(1).padStart(8)} ms ${ratio((list) => Math.min(...list))}   ${(median(times) * 1000).toFixed(1).padStart(8)} ms ${ratio(median)}\n`);
+    process.stdout.write(`${work}: user CPU of the program, against bare runs before and after; ${values.rounds} rounds, bare at least ${(bare * 1000).toFixed(1)} ms\n`);
+    for (const [way, { ratios, least }] of times) {
+      process.stdout.write(`  ${way.name.padEnd(40)} median ${((median(ratios) - 1) * 100).toFixed(2).padStart(8)} %   least ${((least / bare - 1) * 100).toFixed(2).padStart(8)} %\n`);
     }
   } finally {
-    for (const { target, client } of running) {
-      client?.close();
-      await target.dispose();
-    }
+    target.tell('quit');
+    await target.dispose();
   }
 }
