@@ -180,13 +180,15 @@ static int is_interned_table(void *d, void *witness) {
 
 /* Where the interpreter's own variables are: the word that points at the table, or 0. */
 static u64 find_interned(void) {
-    u64 *places = given[G_PLACES].at, head[3];
+    u64 *places = given[G_PLACES].at, head[6], keys[4];
     if (!places) return 0;
     for (i64 i = 1; i + 1 < given[G_PLACES].n; i += 2)
         for (u64 at = places[i]; at < places[i + 1]; at += 8) {
             u64 word = *(u64 *)at;
             if (word & 7 || word < 65536 || word >> 47) continue;
             if (!read_memory(word, head, sizeof head) || (void *)head[1] != K[K_DICT] || head[2] < 100 || head[2] >> 32) continue;
+            /* count, used, keys, values: not one that was freed and waits in a list, not one with shared keys */
+            if (!(u32)head[0] || head[5] || head[4] & 7 || !read_memory(head[4], keys, sizeof keys)) continue;
             if (is_interned_table((void *)word, (void *)places[0])) return at;
         }
     return 0;
