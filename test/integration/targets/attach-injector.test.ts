@@ -248,7 +248,8 @@ print('pid', os.getpid(), 'tmp', os.listdir('/tmp'), 'slept', 5.99 < time.monoto
   const mayLeaveNet = root && spawnSync('unshare', ['--net', 'nsenter', '-t', String(process.pid), '-n', 'true']).status === 0;
   it.skipIf(newest === null || !mayLeaveNet)('a container with a network of its own, from inside of that network, as the advice says (needs root, unshare, nsenter and a Python)', async () => {
     const up = "import fcntl, socket, struct, time\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\nfcntl.ioctl(s, 0x8914, struct.pack('16sH14x', b'lo', 0x49))\ns.close()\nprint('ready')\ntime.sleep(60)";
-    const target = run('unshare', ['--net', '--mount', '--pid', '--fork', '--mount-proc', newest ?? '', ...program(up)]);
+    // Its /tmp goes with it: both sides are killed at the end of the test.
+    const target = run('unshare', ['--net', '--mount', '--pid', '--fork', '--mount-proc', 'sh', '-c', 'mount -t tmpfs none /tmp && exec "$0" "$@"', newest ?? '', ...program(up)]);
     await target.until(/ready/);
     const pid = Number(execFileSync('ps', ['--ppid', String(target.pid), '-o', 'pid='], { encoding: 'utf8' }).trim());
     expect((await preflight(pid)).problems[0]).toMatchObject({ id: 'net-namespace', severity: 'stops', advice: expect.stringContaining(`nsenter -t ${pid} -n`) });
