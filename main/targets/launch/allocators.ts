@@ -53,8 +53,10 @@ interface Python {
 
 /** The interpreter that a command starts: itself, or that of a script's first line. Null where only running it would tell. */
 async function pythonOf(resolved: ResolvedCommand, cwd: string, env: NodeJS.ProcessEnv): Promise<Python | null> {
-  if (resolved.kind !== 'python' || resolved.wrapper) return null;
-  const path = programKind(resolved.path) === 'python' ? resolved.path : await interpreterOfScript(resolved.path, cwd, env);
+  // A script named python (pyenv's shims) starts one: it says which itself.
+  const isNamed = programKind(resolved.path) === 'python';
+  if (resolved.kind !== 'python' || (resolved.wrapper && !isNamed)) return null;
+  const path = isNamed ? resolved.path : await interpreterOfScript(resolved.path, cwd, env);
   const version = path === null ? null : await readVersionOf('python', path);
   if (path === null || version === null) return null;
   // Interpreters without the GIL are named so: python3.14t.

@@ -3,8 +3,8 @@ import type { AllocatorHistory } from '#shared/model/memory.ts';
 
 type Series = AllocatorHistory['series'][number];
 
-const USED = ['--cat-0', '--cat-2', '--cat-1', '--cat-3', '--cat-5', '--cat-4', '--cat-7', '--cat-10', '--cat-11', '--cat-8'];
-const FREE = ['--cat-6', '--cat-9'];
+const USED = ['--cat-0', '--cat-2', '--cat-1', '--cat-3', '--cat-5', '--cat-4', '--cat-7', '--cat-10'];
+const FREE = ['--cat-6', '--cat-9', '--cat-11', '--cat-8'];
 
 /** Those that ever held anything, from the bottom up; the largest lowest. */
 export function historySeries({ series }: AllocatorHistory): Series[] {
