@@ -28,12 +28,19 @@ export type { RunOptions } from './run.ts';
 export async function openHeap(path: string, run?: OpenOptions): Promise<Heap> {
   const helper = await helperFor(path, run);
   try {
-    return await open(path, run, helper);
+    const heap = await open(path, run, helper);
+    if (helper) unused.register(heap, helper);
+    return heap;
   } catch (error) {
     helper?.close();
     throw error;
   }
 }
+
+/** Ends the threads of heaps that were dropped without being analysed. */
+const unused = new FinalizationRegistry<Helper>((helper) => {
+  helper.close();
+});
 
 export interface OpenOptions extends RunOptions {
   /** Whether a second thread takes part; `auto`: where the file is large enough to gain by it. */
