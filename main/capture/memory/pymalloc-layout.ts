@@ -1,6 +1,6 @@
 /**
  * How pymalloc lays out memory (CPython Objects/obmalloc.c, Include/internal/pycore_obmalloc.h), 64-bit builds. An arena
- * is cut into pools of one size, a pool into blocks of one size class. The same structures in 3.8 to 3.14; only the
+ * is cut into pools of one size, a pool into blocks of one size class. The same structures in 3.8 to 3.15; only the
  * sizes differ: arenas of 256 KiB with pools of 4 KiB up to 3.9, 1 MiB and 16 KiB from 3.10 on.
  */
 
