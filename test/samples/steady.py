@@ -84,6 +84,7 @@ def threads():
     workers = [threading.Thread(target=work) for _ in range(4)]
     for worker in workers:
         worker.start()
+    print('ready', flush=True)
     for worker in workers:
         worker.join()
 
@@ -174,7 +175,8 @@ def main():
     args = parser.parse_args()
     stop = args.until
     before = mine()
-    print('ready', flush=True)
+    if args.kind != 'threads':  # there when its threads are
+        print('ready', flush=True)
     if args.kind == 'asyncio':
         asyncio.run(ticking())
     else:
