@@ -13,7 +13,7 @@ beforeEach(async () => {
   process.env['HEAPHOUSE_DATA_DIR'] = dir;
   const session = join(dir, 'sessions', 'first');
   mkdirSync(session, { recursive: true });
-  await writeSessionFile(session, { format: 'heaphouse-session', version: 2, id: 's-1', title: 'The \u001b[31mfirst', createdAt: 1_767_268_800_000, target: null, exit: null, snapshots: [], receipts: [], comparisons: [], notes: 'kept' });
+  await writeSessionFile(session, { format: 'heaphouse-session', version: 2, id: 's-1', title: 'The \u001b[31mfirst', createdAt: 1_767_268_800_000, target: null, exit: null, snapshots: [], receipts: [], comparisons: [], notes: 'kept', ignoredRetainers: [] });
   writeFileSync(join(session, 'output.log'), 'printed');
 });
 afterEach(() => {
