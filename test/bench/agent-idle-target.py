@@ -13,7 +13,7 @@ def compute():
 
 def allocate():
     kept = []
-    for n in range(40000):
+    for n in range(200000):
         row = {'id': n, 'name': 'row %d' % n, 'tags': [n] * 8}
         if n % 50 == 0:
             kept.append(json.dumps(row))

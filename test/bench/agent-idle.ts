@@ -1,5 +1,6 @@
 /** Cost of the Python agent to a busy program: idle, watching, sampling allocations or the CPU; user CPU time against the bare program. */
 // node build/bench.mjs agent-idle [--python PATH] [--rounds 25] [--work compute,allocate]
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Client, PACKAGE_PARENT, Target, until } from '#test/integration/python-agent/agent-client.ts';
@@ -59,6 +60,35 @@ async function measure(target: Target, way: Way, work: string): Promise<number> 
   if (way.agent) await ask(target, 'unload', /(away);/);
   return spent;
 }
+
+/** Times the agent's threads were woken, and their CPU time, while the program works for some seconds and nobody asks anything. */
+async function wakeUps(program: string, connected: boolean): Promise<string> {
+  const target = new Target(program, [PROGRAM]);
+  try {
+    const client = connected ? await Client.open((await target.meet()).webSocketUrl) : null;
+    await target.meet();
+    await target.says('ready');
+    await ask(target, 'compute', /spent ([\d.]+);/);
+    const threads = (): string[] => readdirSync(`/proc/${target.pid}/task`).filter((id) => Number(id) !== target.pid);
+    const figures = (): number[] =>
+      threads().reduce(
+        (sum, id) => {
+          const [wakes, cpu] = [/^voluntary_ctxt_switches:\s+(\d+)/m.exec(readFileSync(`/proc/${target.pid}/task/${id}/status`, 'utf8'))?.[1], readFileSync(`/proc/${target.pid}/task/${id}/schedstat`, 'utf8').split(' ')[0]];
+          return [(sum[0] ?? 0) + Number(wakes), (sum[1] ?? 0) + Number(cpu)];
+        },
+        [0, 0],
+      );
+    const before = figures();
+    const started = performance.now();
+    while (performance.now() - started < 3_000) await ask(target, 'compute', /spent ([\d.]+);/);
+    const after = figures();
+    client?.close();
+    return `${threads().length} thread, ${(after[0] ?? 0) - (before[0] ?? 0)} wake-ups, ${(((after[1] ?? 0) - (before[1] ?? 0)) / 1e6).toFixed(3)} ms of CPU in ${((performance.now() - started) / 1000).toFixed(1)} s of work`;
+  } finally {
+    await target.dispose();
+  }
+}
+for (const connected of [false, true]) process.stdout.write(`idle agent, ${connected ? 'a client connected' : 'nobody connected'}: ${await wakeUps(python, connected)}\n`);
 
 for (const work of values.work.split(',')) {
   const target = new Target(python, [PROGRAM], { agent: false, env: { PYTHONPATH: PACKAGE_PARENT } });
