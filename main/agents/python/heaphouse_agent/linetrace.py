@@ -374,6 +374,8 @@ def trace_call(function, variable, most, limit_ms):
     finally:
         State.armed.remove(armed)
         own.extra[:] = [f for f in own.extra if f is not armed.entry]
+        # The collector does not follow code: its constant that leads back here has to go by hand.
+        armed.stub = armed.entry = None
     if armed.refused:
         raise LookupError('not traced: ' + armed.refused)
     return trace.result(source_lines(code.co_filename, None))
