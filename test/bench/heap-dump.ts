@@ -1,5 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 
+import type { HeapAnalysis } from '#main/heap/analysis.ts';
+import { NONE } from '#main/heap/heap.ts';
+import type { Heap } from '#main/heap/heap.ts';
+
 /** What two engines are compared by: a line of JSON with the classes, then four columns of Float64 by node. */
 export interface HeapDump {
   readonly classes: readonly DumpedClass[];
@@ -16,6 +20,24 @@ export interface DumpedClass {
   readonly shallowBytes: number;
   readonly retainedBytes: number;
   readonly distance: number;
+}
+
+/**
+ * Distances of classes as DevTools has them, by class: the least of its objects of any size, where an object that is not
+ * reached (−5 there) is nearer than all others: −1. The product shows the nearest object that is reached instead; this is
+ * the one place where the comparison takes another value than the one that is shown, and it is exact again.
+ */
+export function distancesAsDevTools(
+  heap: Pick<Heap, 'nodeCount' | 'classOf' | 'shallow' | 'classes'>,
+  { distance, classDistance }: Pick<HeapAnalysis, 'distance' | 'classDistance'>,
+): Float64Array {
+  const distances = Float64Array.from({ length: heap.classes.count }, (_, index) =>
+    classDistance[index] === NONE ? -1 : classDistance[index]!,
+  );
+  for (let node = 0; node < heap.nodeCount; node++) {
+    if (heap.shallow[node] !== 0 && distance[node] === NONE) distances[heap.classOf[node]!] = -1;
+  }
+  return distances;
 }
 
 export async function writeDump(path: string, dump: HeapDump): Promise<void> {

@@ -6,7 +6,7 @@ import { classRow } from '#main/heap/classes.ts';
 import { openHeap } from '#main/heap/open.ts';
 import type { OpenOptions } from '#main/heap/open.ts';
 
-import { writeDump } from './heap-dump.ts';
+import { distancesAsDevTools, writeDump } from './heap-dump.ts';
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -43,7 +43,8 @@ const cpuMs = (userCPUTime + systemCPUTime) / 1000;
 const mainCpuMs = threadMs();
 
 if (dump !== undefined) {
-  const listed = Array.from({ length: heap.classes.count }, (_, index) => classRow(heap, index));
+  const distances = distancesAsDevTools(heap, analysis);
+  const listed = Array.from({ length: heap.classes.count }, (_, index) => ({ ...classRow(heap, index), distance: distances[index]! }));
   await writeDump(dump, {
     classes: listed
       .filter((row) => row.objects > 0)
@@ -52,7 +53,7 @@ if (dump !== undefined) {
         objects: row.objects,
         shallowBytes: row.shallowBytes,
         retainedBytes: row.retainedBytes ?? 0,
-        distance: row.distance ?? -1,
+        distance: row.distance,
       })),
     id: Float64Array.from(heap.nodeId),
     shallow: Float64Array.from(heap.shallow),

@@ -1,7 +1,7 @@
 /**
  * Our heap engine beside Chrome DevTools' and the floor, on the same files, one process at a time:
  *
- *   node test/bench/heap-peers.ts [--runs N] [--exact] [FILE…]
+ *   node test/bench/heap-peers.ts [--runs N] [--exact] [--helper auto|always|never] [FILE…]
  *
  * Without files it takes snapshots of Node.js itself and makes a synthetic one (see test/fixtures/heap/generate.ts).
  * `--exact` compares the results as well: every class by objects, shallow and retained size and distance, and every
@@ -41,9 +41,10 @@ interface Measure {
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { runs: { type: 'string', default: '5' }, exact: { type: 'boolean', default: false }, nodes: { type: 'string' } },
+  options: { runs: { type: 'string', default: '5' }, exact: { type: 'boolean', default: false }, nodes: { type: 'string' }, helper: { type: 'string', default: 'auto' } },
 });
 const runs = Number(values.runs);
+const helper = ['--helper', values.helper];
 
 const devtools = await installDevTools();
 const temp = await mkdtemp(join(tmpdir(), 'heap-bench-'));
@@ -55,7 +56,7 @@ try {
     const fileBytes = (await stat(file)).size;
     const [floor, ours, theirs] = await measureInTurns(runs, [
       [join(here, 'heap-floor.ts'), file],
-      [join(here, 'heap-ours.ts'), file],
+      [join(here, 'heap-ours.ts'), file, ...helper],
       [join(here, 'heap-devtools.ts'), devtools, file],
     ]);
     rows[basename(file)] = {
@@ -102,7 +103,7 @@ async function measureInTurns(times: number, commands: readonly (readonly string
 async function compareExactly(file: string): Promise<number> {
   const mine = join(temp, 'ours.dump');
   const theirs = join(temp, 'devtools.dump');
-  await measureOnce([join(here, 'heap-ours.ts'), file, mine]);
+  await measureOnce([join(here, 'heap-ours.ts'), file, mine, ...helper]);
   await measureOnce([join(here, 'heap-devtools.ts'), devtools, file, theirs]);
   const found = compareDumps(await readDump(mine), await readDump(theirs));
   for (const line of found.slice(0, 40)) console.log(`  ${basename(file)}: ${line}`);
