@@ -82,6 +82,8 @@ export function className(heap: Pick<Heap, 'classes' | 'strings'>, classIndex: n
 interface Labels {
   /** Label of a text: its string when it is one of `FIXED` and in the file, else a number from strings.count on. */
   intern(text: string): number;
+  /** The same for a text that is in the file, which is taken for its label where none has been given yet. */
+  internString(text: string, string: number): number;
   readonly extra: string[];
 }
 
@@ -104,8 +106,16 @@ function createLabels(raw: RawHeap, inFile: KnownStrings): Labels {
       }
       return label;
     },
+    internString(text, string) {
+      const label = known.get(text);
+      if (label === undefined) known.set(text, string);
+      return label ?? string;
+    },
   };
 }
+
+/** Beginnings of names that a rule may give to other objects as well: one class then. */
+const BY_RULE_TOO = /^(?:<|\{|Detached )/;
 
 function labelsFromColumn(
   raw: RawHeap,
@@ -148,7 +158,8 @@ async function labelsByRule(
     if (label === undefined) {
       const text = textOf(strings, name);
       const tag = withoutAttributes(detached ? `Detached ${text}` : text);
-      label = tag === text ? name : labels.intern(tag);
+      if (tag !== text) label = labels.intern(tag);
+      else label = BY_RULE_TOO.test(tag) ? labels.internString(tag, name) : name;
       labelsOfTags.set(name, label);
     }
     return label;

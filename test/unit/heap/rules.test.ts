@@ -116,6 +116,19 @@ describe('classes', () => {
     expect(await classes(text)).toMatchObject({ a: '<div>', b: '<div>', c: 'Detached <div>' });
   });
 
+  it.each([
+    ['the tag comes first', 'a (native) "<p>"; b (native) "<p id=1>"; c (native) "Detached <p>"'],
+    ['the tag comes last', 'b (native) "<p id=1>"; a (native) "<p>"; c (native) "Detached <p>"'],
+  ])('of DOM nodes are one for a tag with attributes and without: %s', async (_name, lines) => {
+    const nodes = parseNodes(`root -> .b b, .a a, .c c, .d d; ${lines}; d (native) "<p class=x>"`);
+    for (const node of nodes) node.detachedness = node.key === 'd' ? 2 : 0;
+    const heap = await openHeap(tempFile(snapshotText(nodes)));
+    const of = (key: string): number => heap.classOf[nodes.findIndex((node) => node.key === key)]!;
+    expect(of('b')).toBe(of('a'));
+    expect(of('d')).toBe(of('c'));
+    expect([className(heap, of('a')), className(heap, of('c'))]).toEqual(['<p>', 'Detached <p>']);
+  });
+
   it('of plain objects are the properties that many share', async () => {
     const text = `root -> a, b, c, d, e, f; a (object Object) -> .x v, .y v, .__proto__ p; b (object Object) -> .x v, .y v;
       c (object Object) -> .y v, .x v, .z v; d (object Object) -> .q v; e (object Object); f (object Foo) -> .x v, .y v`;
