@@ -78,7 +78,7 @@ export function provideFakeExplore(server: RpcServer, { enter, node, hostileName
       async query(params) {
         await enter('explore.query', params);
         const column = { type: 'VARCHAR', numeric: false, objects: null } as const;
-        return { answerId: 1, columns: [{ ...column, name: 'node', type: 'UINTEGER', numeric: true, objects: 'this' }, { ...column, name: hostileName }], rows: 2, cut: true, elapsedMs: 12, loadedMs: 0 };
+        return { answerId: 1, columns: [{ ...column, name: 'node', type: 'UINTEGER', numeric: true, objects: 'this' as const }, { ...column, name: hostileName }], rows: 2, cut: true, elapsedMs: 12, loadedMs: 0 };
       },
       queryRows: ({ query }) => pageOf([0, 1].map((index) => ({ index, values: [100 + index, hostileName], links: [node(100 + index), null] })), query),
       exportQuery: () => ({ path: '/tmp/query.csv', suggestedName: 'query.csv', bytes: 10, cuts: [] }),

@@ -92,12 +92,12 @@ export class DevToolsFrontEnd {
   async click(text: string, role: string | null = null, count = 1): Promise<void> {
     let place: { x: number; y: number } | null = null;
     for (let tries = 0; place === null; tries++) {
-      place = (await this.#run(`inDevTools.find(${JSON.stringify(text)}, ${JSON.stringify(role)})`)) as typeof place;
+      place = (await this.#run(`inDevTools.find(${JSON.stringify(text)}, ${JSON.stringify(role)})`)) as { x: number; y: number } | null;
       if (place === null && tries > 100) throw new Error(`DevTools has no ${role ?? 'element'} "${text}", but: ${(await this.texts()).join(' | ').slice(0, 3_000)}`);
       if (place === null) await pause(100);
     }
     for (let click = 1; click <= count; click++) {
-      for (const type of ['mousePressed', 'mouseReleased']) await this.#page.call('Input.dispatchMouseEvent', { type, ...place, button: 'left', clickCount: click });
+      for (const type of ['mousePressed', 'mouseReleased']) await this.#page.call('Input.dispatchMouseEvent', { type, x: place?.x ?? 0, y: place?.y ?? 0, button: 'left', clickCount: click });
     }
   }
 
