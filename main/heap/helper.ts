@@ -99,14 +99,17 @@ function errorOf(message: Extract<HelperMessage, { kind: 'error' }>): Error {
   return message.format ? Object.assign(error, { name: 'HeapFormatError', ...message.format }) : error;
 }
 
+/** Shown by the system's tools for the thread; at most 15 characters on Linux. */
+const name = 'heap helper';
+
 function createWorker(): Worker {
   const here = fileURLToPath(import.meta.url);
-  if (here.endsWith('.ts')) return new Worker(new URL('./helper-thread.ts', import.meta.url));
+  if (here.endsWith('.ts')) return new Worker(new URL('./helper-thread.ts', import.meta.url), { name });
   let folder = dirname(here);
   while (!existsSync(join(folder, BUNDLED))) {
     const above = dirname(folder);
     if (above === folder) throw new Error(`${BUNDLED} is missing beside ${here}: the installation is incomplete.`);
     folder = above;
   }
-  return new Worker(readFileSync(join(folder, BUNDLED), 'utf8'), { eval: true });
+  return new Worker(readFileSync(join(folder, BUNDLED), 'utf8'), { eval: true, name });
 }

@@ -5,7 +5,7 @@
 import { analyseHeap } from '#main/heap/analyse.ts';
 import type { Heap } from '#main/heap/heap.ts';
 import { readIndex, writeIndex } from '#main/heap/index-file.ts';
-import { openHeap } from '#main/heap/open.ts';
+import { closeHeap, openHeap } from '#main/heap/open.ts';
 import type { HeapProgress } from '#shared/model/heap.ts';
 import { HeaphouseError } from '#shared/rpc/errors.ts';
 import { toHeaphouseError } from './heap-errors.ts';
@@ -87,7 +87,13 @@ export function createHeapStore(options: HeapStoreOptions): HeapStore {
   function drop(snapshotId: string): void {
     const entry = entries.get(snapshotId);
     if (entry) entries.set(snapshotId, createEntry(entry.file));
+    forget(entry);
     options.onDropped?.(snapshotId);
+  }
+
+  /** Nobody gets this entry's heap any more; who has it keeps it. */
+  function forget(entry: Entry | undefined): void {
+    if (entry?.opening.value) closeHeap(entry.opening.value);
   }
 
   function openBytes(): number {
@@ -113,10 +119,12 @@ export function createHeapStore(options: HeapStoreOptions): HeapStore {
         return;
       }
       entries.set(file.snapshotId, createEntry(file));
+      forget(known);
       if (known) options.onDropped?.(file.snapshotId);
     },
     file: (snapshotId) => entryOf(snapshotId).file,
     unregister(snapshotId) {
+      forget(entries.get(snapshotId));
       if (entries.delete(snapshotId)) options.onDropped?.(snapshotId);
     },
     close(snapshotId) {

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 
 import { afterAll, describe, expect, it } from 'vitest';
 
@@ -8,7 +8,7 @@ import type { EdgeTarget } from '#main/heap/edge-records.ts';
 import { isHeapFormatError } from '#main/heap/errors.ts';
 import type { Heap } from '#main/heap/heap.ts';
 import { startHelper } from '#main/heap/helper.ts';
-import { openHeap } from '#main/heap/open.ts';
+import { closeHeap, openHeap } from '#main/heap/open.ts';
 import type { RawHeap } from '#main/heap/raw-heap.ts';
 import { readHeapFile } from '#main/heap/reader.ts';
 import { parseNodes, snapshotText, tempFile } from '#test/fixtures/heap/build.ts';
@@ -61,6 +61,42 @@ describe('a second thread', () => {
     expect(performance.now() - cancelledAt).toBeLessThan(150); // 50 on a machine of its own
     expect(heap.analysis).toBeNull();
     expect((await analyseHeap(heap)).retained[heap.root]).toBeGreaterThan(0);
+  });
+
+  it('ends when its heap is closed, also in the middle of its work; the heap stays whole', async () => {
+    const file = tempFile('');
+    await writeSyntheticSnapshot(file, { nodes: 200_000, seed: 3 });
+    const heap = await openHeap(file, { helper: 'always' });
+    const prepared = heap.prepared!;
+    closeHeap(heap);
+    expect(heap.prepared).toBeNull();
+    await expect(prepared.incoming()).rejects.toThrow('closed');
+    closeHeap(heap);
+    const { retained } = await analyseHeap(heap);
+    expect(retained[heap.root]).toBe(heap.shallowBytes);
+    closeHeap(heap);
+    expect(heap.analysis).not.toBeNull();
+  });
+
+  it.runIf(process.platform === 'linux')('is gone soon after its heap is closed or was analysed (threads as Linux lists them)', async () => {
+    const file = tempFile('');
+    await writeSyntheticSnapshot(file, { nodes: 30_000, seed: 3 });
+    const threads = (): string[] => readdirSync('/proc/self/task').flatMap((task) => {
+      try {
+        return readFileSync(`/proc/self/task/${task}/comm`, 'utf8').trim() === 'heap helper' ? [task] : [];
+      } catch {
+        return []; // ended meanwhile
+      }
+    });
+    const before = threads();
+    const started = (): number => threads().filter((task) => !before.includes(task)).length;
+    const closed = await openHeap(file, { helper: 'always' });
+    const analysed = await openHeap(file, { helper: 'always' });
+    expect(started()).toBe(2);
+    closeHeap(closed);
+    await expect.poll(started, { timeout: 5_000 }).toBe(1);
+    await analyseHeap(analysed);
+    await expect.poll(started, { timeout: 5_000 }).toBe(0);
   });
 
   it('that fails says so', async () => {
