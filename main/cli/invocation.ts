@@ -30,6 +30,8 @@ export interface RecordInvocation extends LaunchChoices {
   /** Seconds after the start, ascending. */
   snapshotAtSeconds: number[];
   durationSeconds: number;
+  /** Bytes between two samples of allocations; null: none are sampled. */
+  allocationsBytes: number | null;
   out: string;
   failOn: string[];
   top: number;

@@ -1,5 +1,6 @@
 /** A workbench of this process around one target, for `record` and `snapshot`. */
 import { dirname } from 'node:path';
+import { allocationsContract } from '#shared/contracts/allocations.ts';
 import { sessionsContract } from '#shared/contracts/sessions.ts';
 import { targetsContract } from '#shared/contracts/targets.ts';
 import type { SessionInfo } from '#shared/model/session.ts';
@@ -19,6 +20,7 @@ export interface WayIn {
 export interface LiveSession {
   sessions: ServiceClient<typeof sessionsContract>;
   sessionId: string;
+  allocations: ServiceClient<typeof allocationsContract>;
   /** The session as it is now. */
   info(): SessionInfo;
   /** Resolves when the target has ended or the connection to it is lost; never rejects. */
@@ -59,7 +61,7 @@ export async function withLiveSession<R>(
       };
       sessions.on('changed', {}, (list) => look(find(list)));
     });
-    return await body({ sessions, sessionId, info: () => current, over });
+    return await body({ sessions, sessionId, allocations: workbench.client.service(allocationsContract, sessionId), info: () => current, over });
   } finally {
     progress.clear();
     await workbench.dispose();

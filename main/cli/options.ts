@@ -6,6 +6,8 @@ export interface OptionSpec {
   name: string;
   alias?: string;
   takesValue: boolean;
+  /** The value may be left out: the next argument is one only when it looks like this. Without: ''. */
+  optionalValue?: RegExp;
   repeatable?: boolean;
 }
 
@@ -41,6 +43,13 @@ export function splitArguments(argv: readonly string[], specs: readonly OptionSp
     const key = spec.name.slice(2);
     const values = result.options.get(key) ?? [];
     if (values.length > 0 && !spec.repeatable) throw new UsageError(`${spec.name} is given twice.`);
+    if (spec.optionalValue && equals < 0) {
+      const next = argv[index + 1];
+      const given = next !== undefined && spec.optionalValue.test(next);
+      if (given) index++;
+      result.options.set(key, [...values, given ? next : '']);
+      continue;
+    }
     if (!spec.takesValue) {
       if (equals >= 0) throw new UsageError(`${spec.name} takes no value.`);
       values.push('');

@@ -1,4 +1,5 @@
 /** The command line of all hosts: pure, so that Electron, web host and CLI understand the same words alike. */
+import { DEFAULT_SAMPLING_INTERVAL } from '#shared/model/allocations.ts';
 import { GATE_GRAMMAR, parseGate } from './gates.ts';
 import { COMMANDS, type CommandName, type Invocation, type LaunchChoices, type ParseResult } from './invocation.ts';
 import { editDistanceIsSmall, splitArguments, UsageError, type OptionSpec, type SplitArguments } from './options.ts';
@@ -9,10 +10,12 @@ const EVERYWHERE = [flag('--help', '-h'), flag('--version', '-V')];
 const OPEN = [value('--attach'), value('--connect'), value('--pythonmalloc'), value('--preload')];
 const FAIL_ON: OptionSpec = { name: '--fail-on', takesValue: true, repeatable: true };
 
+const ALLOCATIONS: OptionSpec = { name: '--allocations', takesValue: true, optionalValue: /^\d+$/ };
+
 const OPTIONS: Record<CommandName, OptionSpec[]> = {
   open: OPEN,
   serve: [...OPEN, value('--port')],
-  record: [...OPEN, value('--snapshot-at'), value('--duration'), value('--out', '-o'), value('--top'), FAIL_ON, flag('--quiet', '-q')],
+  record: [...OPEN, value('--snapshot-at'), value('--duration'), ALLOCATIONS, value('--out', '-o'), value('--top'), FAIL_ON, flag('--quiet', '-q')],
   snapshot: [value('--out', '-o'), flag('--quiet', '-q')],
   summary: [value('--top'), value('--format'), flag('--quiet', '-q')],
   retainers: [value('--class'), value('--top'), value('--paths'), value('--format'), flag('--quiet', '-q')],
@@ -31,6 +34,8 @@ export const DEFAULT_QUERY_LIMIT = 10_000;
 const MAX_QUERY_LIMIT = 1_000_000;
 const MAX_SECONDS = 7 * 24 * 3600;
 const MAX_SNAPSHOTS = 100;
+/** The contract takes up to 1 GiB. */
+const MAX_ALLOCATIONS_KIB = 1_048_576;
 const MAX_TOP = 1_000_000;
 /** The largest pid a kernel gives out. */
 const MAX_PID = 4_194_304;
@@ -222,11 +227,19 @@ function buildRecord(split: SplitArguments): Invocation {
     ...ways,
     snapshotAtSeconds,
     durationSeconds,
+    allocationsBytes: allocations(split),
     out: one(split, 'out') ?? 'heaphouse-recording',
     failOn,
     top: top(split) ?? DEFAULT_TOP,
     quiet: split.options.has('quiet'),
   };
+}
+
+/** Without a value the interval of the window. */
+function allocations(split: SplitArguments): number | null {
+  if (one(split, 'allocations') === '') return DEFAULT_SAMPLING_INTERVAL;
+  const kibibytes = wholeNumber(split, 'allocations', 1, MAX_ALLOCATIONS_KIB);
+  return kibibytes === null ? null : kibibytes * 1024;
 }
 
 function gates(split: SplitArguments): string[] {

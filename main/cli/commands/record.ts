@@ -4,6 +4,7 @@ import { join, relative, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EXPORT_FORMATS } from '#shared/contracts/heap.ts';
 import type { SessionInfo, SnapshotArtefact } from '#shared/model/session.ts';
+import type { ProfileFile } from '#shared/model/allocations.ts';
 import { formatBytes } from '#shared/format/bytes.ts';
 import { formatDuration } from '#shared/format/durations.ts';
 import { visibleText } from '#shared/format/visible-text.ts';
@@ -22,6 +23,8 @@ import { loadComparison } from '../load-heap.ts';
 interface Recorded {
   snapshots: SnapshotArtefact[];
   session: SessionInfo;
+  /** Of the allocations, when it was asked for and worked. */
+  profile: ProfileFile | null;
   /** What could not be done as asked, one line each. */
   problems: string[];
 }
@@ -43,6 +46,7 @@ export async function runRecord(invocation: RecordInvocation, context: CommandCo
     exit = compared.exit;
     files = [...files, ...compared.files];
   }
+  if (recorded.profile) files.push(recorded.profile.path);
   await context.out.write(`\nIn ${visibleText(relative(context.io.cwd, dir) || '.', 500)}: ${files.map((path) => relative(dir, path)).join(', ')}\n`);
   return recorded.problems.length > 0 ? EXIT.failed : exit;
 }
@@ -61,6 +65,21 @@ async function capture(session: LiveSession, invocation: RecordInvocation, conte
   void session.over.then((info) => {
     end.info = info;
   });
+  /** One line for what failed; thrown on only when we were interrupted. */
+  const failed = (what: string, error: unknown) => {
+    if (isCancelled(error) && signal.aborted) throw error;
+    const { message, advice } = toWireError(error);
+    problems.push(`${what}: ${visibleText(message, 1_000)}${advice ? ` ${visibleText(advice, 500)}` : ''}`);
+  };
+  let sampling = false;
+  if (invocation.allocationsBytes !== null) {
+    try {
+      await session.allocations.start({ kind: 'allocations', intervalBytes: invocation.allocationsBytes }, { signal });
+      sampling = true;
+    } catch (error) {
+      failed('allocations are not sampled', error);
+    }
+  }
   const until = (seconds: number) => waitUntil(startedAt + seconds * 1000, session.over, signal);
 
   for (const [index, at] of invocation.snapshotAtSeconds.entries()) {
@@ -78,19 +97,25 @@ async function capture(session: LiveSession, invocation: RecordInvocation, conte
           (pause === null ? '' : `, the target stood still for ${formatDuration(pause)}`),
       );
     } catch (error) {
-      if (isCancelled(error) && signal.aborted) throw error;
-      const { message, advice } = toWireError(error);
-      problems.push(`snapshot ${index + 1} failed: ${visibleText(message, 1_000)}${advice ? ` ${visibleText(advice, 500)}` : ''}`);
+      failed(`snapshot ${index + 1} failed`, error);
       // The end of the target is often told a moment after the snapshot has failed of it.
       await Promise.race([session.over, sleep(2_000, undefined, { signal })]);
     }
     if (end.info) break;
   }
   await until(invocation.durationSeconds);
+  let profile: ProfileFile | null = null;
+  if (sampling) {
+    try {
+      profile = await session.allocations.stop({}, { signal });
+    } catch (error) {
+      failed('the profile of allocations is lost', error);
+    }
+  }
   if (end.info) tellEnd(end.info, startedAt, context);
   const wanted = invocation.snapshotAtSeconds.length;
   if (snapshots.length < wanted && end.info) problems.push(`${snapshots.length} of ${wanted} snapshots were taken before the target ended.`);
-  return { snapshots, session: session.info(), problems };
+  return { snapshots, session: session.info(), profile, problems };
 }
 
 /** True when the session was over before the time came. */

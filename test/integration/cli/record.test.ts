@@ -46,7 +46,7 @@ describe.each([
   it.skipIf(skip)(`finds the planted leak, writes the session and the reports${skip ? ' (needs python3)' : ''}`, async () => {
     const out = join(dir, 'session');
     const marker = `--hold-after=${60 + Math.random()}`;
-    const args = ['record', '--snapshot-at', '2,9', '--out', out, '--fail-on', `${className}:+9999`, '--', ...command, '--churn', '--leak-at', '5', marker];
+    const args = ['record', '--allocations', '32', '--snapshot-at', '2,9', '--out', out, '--fail-on', `${className}:+9999`, '--', ...command, '--churn', '--leak-at', '5', marker];
     const { code, stdout, stderr } = await runCli(args);
     expect({ code, stderr }).toMatchObject({ code: 1 });
     expect(stderr).toContain(`GATE FAILED: ${className} +10,000 objects (limit +9,999)`);
@@ -55,11 +55,16 @@ describe.each([
     expect(stdout.split('\n')[0]).toContain(`+10,000 \`${className}\` objects`);
 
     const names = readdirSync(out);
-    for (const name of ['session.json', 'snapshot-1.heapsnapshot', 'snapshot-2.heapsnapshot', 'comparison.json', 'comparison.csv', 'comparison.html']) {
+    for (const name of ['session.json', 'snapshot-1.heapsnapshot', 'snapshot-2.heapsnapshot', 'comparison.json', 'comparison.csv', 'comparison.html', 'allocations-1.heapprofile']) {
       expect(names).toContain(name);
       expect(statSync(join(out, name)).mode & 0o077).toBe(0);
     }
     expect(names.filter((name) => name.endsWith('.part'))).toEqual([]);
+    expect(stdout).toContain('allocations-1.heapprofile');
+    const profile = JSON.parse(readFileSync(join(out, 'allocations-1.heapprofile'), 'utf8')) as { samples: unknown[]; heaphouse: { interval: number } };
+    expect(profile.samples.length).toBeGreaterThan(0);
+    expect(profile.heaphouse.interval).toBe(32_768);
+    expect(JSON.stringify(profile)).toMatch(/leaky\.(js|py)/);
     const report = JSON.parse(readFileSync(join(out, 'comparison.json'), 'utf8')) as Report;
     expect(report.headline).toMatchObject({ className, objects: 10_000 });
     expect(report.headline.holder).toMatch(holder);

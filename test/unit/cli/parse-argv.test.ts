@@ -60,6 +60,17 @@ describe('what is understood', () => {
     expect(parsed).toMatchObject({ ok: true, invocation: { command: 'record', snapshotAtSeconds, durationSeconds } });
   });
 
+  it.each([
+    ['record --attach 7', null],
+    ['record --allocations --attach 7', 131_072],
+    ['record --attach 7 --allocations', 131_072],
+    ['record --allocations -- node x.js', 131_072],
+    ['record --allocations 32 --attach 7', 32_768],
+    ['record --allocations=8 -- node 5', 8_192],
+  ])('%s: samples allocations or not', (line, allocationsBytes) => {
+    expect(parse(line)).toMatchObject({ ok: true, invocation: { command: 'record', allocationsBytes } });
+  });
+
   it('takes the ending of --out as the format', () => {
     for (const [out, format] of [['a.json', 'json'], ['a.CSV', 'csv'], ['a.htm', 'html'], ['a.txt', 'table']]) {
       expect(parse(`compare x y --out ${out}`)).toMatchObject({ ok: true, invocation: { format } });
@@ -118,6 +129,10 @@ describe('what is refused', () => {
     ['record --snapshot-at 3,x -- a', 'not a number of seconds'],
     ['record --snapshot-at 20 --duration 15 -- a', 'lies after the end'],
     ['record --duration 0 -- a', 'more than 0'],
+    ['record --allocations 0 -- a', 'not a whole number'],
+    ['record --allocations=x -- a', 'not a whole number'],
+    ['record --allocations= -- a', 'needs a value'],
+    ['record --allocations 1 --allocations 2 -- a', 'given twice'],
     ['record --snapshot-at 1 --fail-on A:+1 -- a', 'at least two snapshots'],
     ['record --', 'no command after --'],
     ['serve --port 70000', 'whole number from 0 to 65535'],
