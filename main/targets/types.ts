@@ -57,6 +57,8 @@ export interface AttachedTarget extends TargetDescription {
 export interface TargetOptions {
   /** A private folder (created with mode 0700 where it does not exist); each launch or attach makes its own folder inside. */
   rendezvousDir: string;
+  /** Where compiled modules of the Python agent are kept; without, an attached Python compiles them itself. */
+  bytecodeDir?: string | undefined;
   /** Folder of the Python agent. Default: found beside this source, the bundle, or in the packaged app's resources. */
   agentDir?: string | undefined;
   /** Only these ways into a running Python, in their usual order. Default: all. */

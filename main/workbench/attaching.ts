@@ -1,8 +1,10 @@
 /** Attach to a process and open a session for it; one attach a process at a time, whoever asks. */
+import { join } from 'node:path';
 import type { SessionInfo } from '#shared/model/session.ts';
 import type { ProcessInfo } from '#shared/model/target.ts';
 import type { CallContext, Progress } from '#shared/rpc/define-service.ts';
 import { HeaphouseError } from '#shared/rpc/errors.ts';
+import { dataDir } from '#main/storage/app-folders.ts';
 import { attachProcess } from '#main/targets/attach.ts';
 import { readCgroupMemory } from '#main/targets/cgroup.ts';
 import { listProcesses } from '#main/targets/discover-processes.ts';
@@ -46,7 +48,7 @@ export function createAttaching({ store, sessions, agentDir, rendezvousDir }: At
       starting.add(pid);
       try {
         const cgroup = (await readCgroupMemory(pid)) ?? (() => Promise.resolve(null));
-        const target = await attachProcess(pid, { rendezvousDir, agentDir, signal: context.signal, onProgress: context.progress });
+        const target = await attachProcess(pid, { rendezvousDir, bytecodeDir: join(dataDir(), 'agent-code'), agentDir, signal: context.signal, onProgress: context.progress });
         return { sessionId: await sessions.begin(fromAttached(target, cgroup), `${target.title} (${pid})`, context, parent) };
       } finally {
         starting.delete(pid);

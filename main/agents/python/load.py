@@ -51,11 +51,27 @@ def _keep_nothing(*_):
     pass
 
 
-def load(keep_bytecode):
+def _reader(source, compiled):
+    """What a loader reads its files with: in place of a file of `__pycache__` the one the workbench
+    made, if nobody but root and this user can have written it. Only a function of its own holds it."""
+    def get_data(path):
+        if path == source:
+            with open(path, 'rb') as file:
+                return file.read()
+        with open(compiled, 'rb') as file:
+            status = os.fstat(file.fileno())
+            if status.st_uid not in (0, os.geteuid()) or status.st_mode & 0o022:
+                raise OSError('written by others')
+            return file.read()
+    return get_data
+
+
+def load(keep_bytecode, compiled=None):
     """Returns the package; loads it when it is not loaded.
 
     keep_bytecode: may compiled files be written beside the sources. True for a program we start
     (start-up time), false for one we enter (leave no trace on a disk that is not ours to write).
+    compiled: a folder of compiled files, see compile.py. The loader checks version and hash of each.
     """
     loaded = sys.modules.get(PACKAGE)
     if loaded is not None:
@@ -71,6 +87,8 @@ def load(keep_bytecode):
         if not keep_bytecode:
             # On the instance: a class of our own would be garbage that only the collector frees.
             loader._cache_bytecode = _keep_nothing
+            if compiled is not None:
+                loader.get_data = _reader(path, os.path.join(compiled, filename + 'c'))
         module = type(sys)(name)
         module.__file__ = path
         module.__package__ = PACKAGE
@@ -100,18 +118,28 @@ def start_launched(rendezvous, wait):
     package.start(rendezvous=rendezvous, origin='launch', wait=wait)
 
 
+def _compiled(rendezvous):
+    """Folder of compiled modules that the workbench gave along, or None."""
+    for parent in (rendezvous, os.path.dirname(os.path.abspath(__file__))):
+        folder = os.path.join(parent, 'bytecode')
+        if os.path.isdir(folder):
+            return folder
+    return None
+
+
 def start_injected(rendezvous):
     """Starts the agent in a running program; called on a thread of our own."""
     try:
         reason = refusal()
         if reason:
             raise RuntimeError(reason)
-        package = load(False)
+        compiled = _compiled(rendezvous)
+        package = load(False, compiled)
         for _ in range(5000):  # ten seconds, for a predecessor that is just being detached
             if not package.lifecycle.leaving():
                 break
             package.lifecycle.time.sleep(0.002)
-            package = load(False)
+            package = load(False, compiled)
         package.start(rendezvous=rendezvous, origin='inject')
     except BaseException as error:
         write_error(rendezvous, error)

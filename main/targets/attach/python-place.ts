@@ -1,6 +1,6 @@
 /** Where the target finds the agent, and where it says that it is there: files it can read, a folder it can write to. */
 import { constants } from 'node:fs';
-import { chmod, cp, mkdtemp, open, readdir } from 'node:fs/promises';
+import { chmod, cp, mkdtemp, open, readdir, symlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -12,6 +12,7 @@ import { isAlive, readHead } from '../proc/read.ts';
 import { createRendezvous, readReports, removeRendezvous, watchFolder } from '../rendezvous.ts';
 import type { RuntimeReport } from '../rendezvous.ts';
 import type { TargetOptions } from '../types.ts';
+import { prepareBytecode } from './python-bytecode.ts';
 
 export interface Place {
   /** The rendezvous folder as we see it, and as the target does. */
@@ -44,6 +45,7 @@ export async function preparePlace(facts: ProcessFacts, system: SystemFacts, opt
   const foreign = facts.uid !== (process.geteuid?.() ?? facts.uid);
   const folders: string[] = [];
   let parent: TemporaryFolder | null = null;
+  const bytecode = (dir: string) => (options.bytecodeDir === undefined ? Promise.resolve(null) : prepareBytecode(facts, dir, options.bytecodeDir));
   const cleanUp = async () => {
     for (const folder of folders.splice(0)) await removeRendezvous(folder);
     await parent?.close();
@@ -54,6 +56,10 @@ export async function preparePlace(facts: ProcessFacts, system: SystemFacts, opt
     folders.push(scratch);
     if (hasOwnFiles(facts, system)) parent = await openTemporaryFolder(facts.pid);
     else if (foreign) parent = { path: tmpdir(), inTarget: tmpdir(), close: () => Promise.resolve() };
+    if (parent === null) {
+      const compiled = await bytecode(agentDir);
+      if (compiled !== null) await symlink(compiled, join(scratch, 'bytecode'));
+    }
     if (parent === null) return { rendezvous: scratch, rendezvousInTarget: scratch, scratch, injectFile: join(agentDir, 'inject.py'), notes: [], cleanUp };
     const shared = await mkdtemp(join(parent.path, 'heaphouse-agent-'));
     folders.unshift(shared);
@@ -62,6 +68,12 @@ export async function preparePlace(facts: ProcessFacts, system: SystemFacts, opt
     const copy = join(shared, 'python');
     await cp(agentDir, copy, { recursive: true, filter: (source) => !/__pycache__|\.pyc$|\/injector(\/|$)|heaphouse-inject$|\/native\/[^/]+\.[ch]$/.test(source.slice(agentDir.length)) });
     await makeReadable(copy);
+    // What a container calls its interpreter is not to be run by us.
+    const compiled = hasOwnFiles(facts, system) ? null : await bytecode(copy);
+    if (compiled !== null) {
+      await cp(compiled, join(copy, 'bytecode'), { recursive: true });
+      await makeReadable(join(copy, 'bytecode'));
+    }
     const rendezvous = await createRendezvous(shared, 'attach', { uid: facts.uid, gid: facts.gid });
     return {
       rendezvous,

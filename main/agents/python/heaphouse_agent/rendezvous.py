@@ -76,7 +76,7 @@ def owner_lives(folder):
 def sweep(folder):
     # type: (str) -> None
     """Removes what a dead workbench left: the folder, and the copy of the agent beside it."""
-    for name in ('owner', 'code.bin', 'enter.gdb'):
+    for name in ('owner', 'code.bin', 'enter.gdb', 'bytecode'):
         withdraw(os.path.join(folder, name))
     parent = os.path.dirname(folder)
     for path in (os.path.join(folder, 'entered'), path_for(folder)):
