@@ -4,7 +4,7 @@
  */
 import type { CaptureStarted, CaptureState, CaptureTarget, CollectResult, SnapshotEstimate, SnapshotResult } from '#main/hosts/capture-contract.ts';
 import type { TimelineWindow } from '#shared/contracts/timeline.ts';
-import type { GcEvent, MemorySample, Receipt, TargetKind } from '#shared/model/target.ts';
+import type { GcEvent, MemorySample, Receipt, TargetKind, WorkerThread } from '#shared/model/target.ts';
 import type { Dispose } from '#shared/rpc/channel.ts';
 import type { CallContext, Progress } from '#shared/rpc/define-service.ts';
 import { cancelledError, HeaphouseError, toWireError, type WireError } from '#shared/rpc/errors.ts';
@@ -44,10 +44,18 @@ export interface StartOptions {
   maxRecordingBytes: number;
 }
 
+interface SnapshotAsked {
+  path: string;
+  label: string;
+  threadId?: string | undefined;
+}
+
 export interface CaptureSession {
   start(options: StartOptions, context: CallContext<Progress>): Promise<CaptureStarted>;
   replay(dir: string): void;
-  takeSnapshot(path: string, label: string, context: CallContext<Progress>): Promise<SnapshotResult>;
+  /** `threadId`: of a worker thread instead of the main one. */
+  takeSnapshot(asked: SnapshotAsked, context: CallContext<Progress>): Promise<SnapshotResult>;
+  threads(): Promise<WorkerThread[]>;
   estimateSnapshot(): Promise<SnapshotEstimate | null>;
   collectGarbage(): Promise<CollectResult>;
   mark(mark: Omit<TimelineMark, 'at'>): void;
@@ -202,7 +210,7 @@ export function createCaptureSession(): CaptureSession {
     throw new HeaphouseError('target-gone', lost ? 'The target has ended or closed its connection.' : 'No target is attached.');
   }
 
-  async function takeSnapshot(path: string, label: string, { signal, progress }: CallContext<Progress>): Promise<SnapshotResult> {
+  async function takeSnapshot({ path, label, threadId }: SnapshotAsked, { signal, progress }: CallContext<Progress>): Promise<SnapshotResult> {
     const { adapter } = requireLive();
     if (!adapter.canSnapshot) throw new HeaphouseError('unsupported', 'This target offers no snapshots.', { advice: adapter.notes.join(' ') });
     if (snapshot) throw new HeaphouseError('busy', 'A snapshot of this target is being taken already.');
@@ -212,11 +220,16 @@ export function createCaptureSession(): CaptureSession {
     if (signal.aborted) controller.abort();
     const at = Date.now();
     const run = async () => {
+      if (threadId !== undefined) {
+        if (!adapter.workers) throw new HeaphouseError('unsupported', 'This target has no worker threads.');
+        return adapter.workers.takeSnapshot(threadId, path, { signal: controller.signal, progress });
+      }
       // What a cancelled snapshot still sends comes first.
       if (busy) await abortable(busy, controller.signal);
       return adapter.takeSnapshot(path, { signal: controller.signal, progress, busyUntil: markBusy });
     };
-    const endOfOwnWork = ownWork.begin();
+    // A worker's collections are its own, and are not recorded.
+    const endOfOwnWork = threadId === undefined ? ownWork.begin() : () => undefined;
     const done = run();
     snapshot = { controller, done };
     try {
@@ -318,8 +331,14 @@ export function createCaptureSession(): CaptureSession {
 
   const liveObjects = createLiveObjects({
     target: () => {
-      const { kind, target, adapter } = requireLive();
-      return { kind, session: target.session, sameIds: (idEpoch) => adapter.sameIds(idEpoch) };
+      const { kind, target } = requireLive();
+      return { kind, session: target.session };
+    },
+    async withIds(idEpoch) {
+      const { target, adapter } = requireLive();
+      if (idEpoch === null) return null;
+      if (await adapter.sameIds(idEpoch)) return target.session;
+      return (await adapter.workers?.withIds(idEpoch))?.session ?? null;
     },
   });
 
@@ -342,6 +361,9 @@ export function createCaptureSession(): CaptureSession {
     takeSnapshot,
     async estimateSnapshot() {
       return requireLive().adapter.estimateSnapshot();
+    },
+    async threads() {
+      return (await live?.adapter.workers?.list()) ?? [];
     },
     collectGarbage,
     mark: (mark) => record.addMark(mark),

@@ -15,8 +15,10 @@ const GROUP = 'heaphouse-live';
 const MAX_PINS = 100;
 
 export interface LiveObjectsOptions {
-  /** Throws `target-gone`. `sameIds`: whether ids of a snapshot with this epoch still mean the same objects. */
-  target(): { kind: TargetKind; session: CdpSession; sameIds(idEpoch: string | null): Promise<boolean> };
+  /** Throws `target-gone`. */
+  target(): { kind: TargetKind; session: CdpSession };
+  /** The main or worker thread in which ids of a snapshot with this epoch still mean the same objects; null: nowhere (any more). */
+  withIds(idEpoch: string | null): Promise<CdpSession | null>;
 }
 
 export interface LiveObjects {
@@ -39,16 +41,19 @@ interface Found {
   session: CdpSession;
 }
 
-export function createLiveObjects({ target }: LiveObjectsOptions): LiveObjects {
+export function createLiveObjects({ target, withIds }: LiveObjectsOptions): LiveObjects {
   const pins = new Map<string, LivePin>();
+  /** The thread that has the variable. */
+  const places = new Map<string, CdpSession>();
   let lastPin = 0;
 
   async function find({ heapId, className, idEpoch }: Asked): Promise<Found> {
-    const { kind, session, sameIds } = target();
+    const { kind, session: main } = target();
     const python = kind === 'python';
-    if (!python && !(await sameIds(idEpoch))) {
+    const session = python ? main : await withIds(idEpoch);
+    if (!session) {
       throw new HeaphouseError('not-found', 'The target has numbered its objects anew since this snapshot, so the id may mean another object now.', {
-        advice: 'V8 does that when any debugger disconnects. Take a new snapshot and look the object up there.',
+        advice: 'V8 does that when any debugger disconnects; the heap of a worker thread also ends with the thread. Take a new snapshot and look the object up there.',
       });
     }
     const answer = await session.send('HeapProfiler.getObjectByHeapObjectId', { objectId: String(heapId), objectGroup: GROUP }).catch((error: unknown) => {
@@ -83,7 +88,7 @@ export function createLiveObjects({ target }: LiveObjectsOptions): LiveObjects {
   }
 
   async function pin(asked: Asked): Promise<LivePin> {
-    const known = [...pins.values()].find(({ heapId, className }) => heapId === asked.heapId && className === asked.className);
+    const known = [...pins.values()].find((one) => one.heapId === asked.heapId && one.className === asked.className && one.idEpoch === asked.idEpoch);
     if (known) {
       target();
       return known;
@@ -93,8 +98,9 @@ export function createLiveObjects({ target }: LiveObjectsOptions): LiveObjects {
     if (objectId === null) throw new HeaphouseError('unsupported', 'A number, text or constant has no identity to pin; its value is all there is.');
     try {
       const name = await define(session, objectId, python);
-      const made = { name, heapId: asked.heapId, className: asked.className };
+      const made = { name, heapId: asked.heapId, idEpoch: asked.idEpoch, className: asked.className };
       pins.set(name, made);
+      places.set(name, session);
       return made;
     } finally {
       void session.send('Runtime.releaseObjectGroup', { objectGroup: GROUP }).catch(() => undefined);
@@ -134,18 +140,25 @@ export function createLiveObjects({ target }: LiveObjectsOptions): LiveObjects {
       async unpin({ name }) {
         if (!pins.has(name)) throw new HeaphouseError('not-found', `Nothing is pinned as ${name}.`);
         const { session, kind } = target();
-        await remove(session, kind, [name]);
+        await remove(places.get(name) ?? session, kind, [name]).catch((error: unknown) => {
+          // The worker thread has ended, and the variable with it.
+          if (places.get(name) === session || !(error instanceof HeaphouseError) || error.code !== 'target-gone') throw error;
+        });
         pins.delete(name);
+        places.delete(name);
         return null;
       },
       pins: () => [...pins.values()],
     },
     async release() {
-      const names = [...pins.keys()];
+      const placed = [...places];
       pins.clear();
+      places.clear();
       try {
-        const { session, kind } = target();
-        await remove(session, kind, names);
+        const { kind } = target();
+        const sessions = new Set(placed.map(([, session]) => session));
+        const removals = [...sessions].map((session) => remove(session, kind, placed.filter(([, place]) => place === session).map(([name]) => name)));
+        await Promise.allSettled(removals);
       } catch {
         // No target: nothing of ours is anywhere.
       }

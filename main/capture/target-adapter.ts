@@ -4,6 +4,7 @@ import type { GcEvent } from '#shared/model/target.ts';
 import type { AllocatorTotals } from './memory/allocator-totals.ts';
 import type { HeapFigures } from './memory-sampler.ts';
 import type { SnapshotOptions } from './snapshot-stream.ts';
+import type { WorkerThreads } from './worker-threads.ts';
 
 export interface CollectFigures {
   collected: number | null;
@@ -34,6 +35,8 @@ export interface TargetAdapter {
   takeSnapshot(path: string, options: SnapshotOptions): Promise<SnapshotResult>;
   /** `generation`: CPython only, default everything. */
   collectGarbage(generation?: number): Promise<CollectFigures>;
+  /** Worker threads with heaps of their own. Absent: the runtime has none. */
+  readonly workers?: WorkerThreads | null;
   /** Lets a program go that waits for its debugger. */
   run(): Promise<void>;
   /** Undoes what we did in the target. Returns what could not be undone, one sentence each. */

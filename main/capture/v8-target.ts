@@ -14,6 +14,7 @@ import { startPageGcRecorder } from './page-gc-recorder.ts';
 import { rendererOnThisMachine } from './process-memory.ts';
 import { createV8Snapshots, estimateV8Snapshot } from './snapshot-v8.ts';
 import type { TargetAdapter, TargetListener } from './target-adapter.ts';
+import { createWorkerThreads } from './worker-threads.ts';
 
 /** V8's words when the program's global has gone: it had finished before we could ask to be told. */
 const NO_CONTEXT = /Cannot find (default )?(execution )?context/i;
@@ -33,6 +34,8 @@ export async function openV8Target(target: OpenTarget, asked: CaptureTarget, lis
   const pages = observer || asked.kind === 'node' ? null : await startPageGcRecorder(session, target.targetId ?? pageIdOf(asked.webSocketUrl), (event) => listener.gc(event));
   if (pages) notes.push(pages.problem === null ? 'Collections come from traces of the browser, five seconds at a time; what happens between two traces is not seen.' : `Collections are not recorded: ${pages.problem}`);
   const snapshots = createV8Snapshots(target);
+  // A page's workers are targets of its browser, not of the page.
+  const workers = target.targetId === null && asked.kind !== 'chromium' ? createWorkerThreads(target) : null;
   const runtime = await describeRuntime(session, observer);
   const renewTimer = setInterval(() => void observer?.renew().catch(() => undefined), LEASE_MS / 20);
 
@@ -57,6 +60,7 @@ export async function openV8Target(target: OpenTarget, asked: CaptureTarget, lis
     gcEvents: observer !== null || pages?.problem === null,
     processPid: () => (pages && asked.pid !== null ? rendererOnThisMachine(pages.rendererPid) : null),
     notes,
+    workers,
     readHeap,
     readAllocators: observer ? async () => mapNull(await readV8Report(session), v8Totals) : null,
     async estimateSnapshot() {
@@ -85,6 +89,7 @@ export async function openV8Target(target: OpenTarget, asked: CaptureTarget, lis
         // Also lets V8 forget the ids of all objects, a table as large as the heap has objects.
         session.send('HeapProfiler.disable'),
         session.send('Debugger.disable'),
+        workers?.release(),
         session.send('NodeRuntime.notifyWhenWaitingForDisconnect', { enabled: false }),
       ]);
       if (!asked.closeInspectorOnDetach) return [];

@@ -5,20 +5,12 @@
 import { WebSocket, type RawData } from 'ws';
 import type { Dispose } from '#shared/rpc/channel.ts';
 import { cancelledError, HeaphouseError } from '#shared/rpc/errors.ts';
+import { createMessagePeer, MAX_MALFORMED } from './message-peer.ts';
 import type { CdpEventName, CdpEventParams, CdpMethod, CdpParams, CdpResult } from './protocol.ts';
-import { asRecord } from './read-field.ts';
 
 /** Snapshot chunks have 100 KiB, large sampling profiles some ten MiB; V8 cannot build a string above 512 MiB. */
 const MAX_MESSAGE_BYTES = 256 * 1024 * 1024;
-/** Messages that are no DevTools messages. A real endpoint sends none; more than this and it is something else. */
-const MAX_MALFORMED = 100;
-/** More calls than this at once mean that the target has stopped answering and somebody keeps asking. */
-const MAX_PENDING = 10_000;
 const CLOSE_GRACE_MS = 1_000;
-const CHUNK_EVENT = 'HeapProfiler.addHeapSnapshotChunk';
-const CHUNK_PREFIX = `{"method":"${CHUNK_EVENT}"`;
-const SESSION_ID_KEY = '"sessionId":';
-const METHOD_NOT_FOUND = -32601;
 
 export interface CdpCallOptions {
   signal?: AbortSignal | undefined;
@@ -51,12 +43,6 @@ export interface CdpConnection extends CdpSession {
 export interface ConnectOptions {
   signal?: AbortSignal | undefined;
   timeoutMs?: number | undefined;
-}
-
-interface Pending {
-  method: string;
-  resolve(value: unknown): void;
-  reject(error: unknown): void;
 }
 
 /**
@@ -135,10 +121,11 @@ function connectError(where: string, error: Error): HeaphouseError {
 }
 
 function createConnection(socket: WebSocket, where: string): CdpConnection {
-  const pending = new Map<number, Pending>();
-  const listeners = new Map<string, Set<(params: unknown) => void>>();
+  const peer = createMessagePeer({
+    where,
+    post: (text, failed) => socket.send(text, (error) => error && failed(error)),
+  });
   const closeListeners = new Set<(error: HeaphouseError) => void>();
-  let nextId = 1;
   let malformed = 0;
   let closedError: HeaphouseError | null = null;
   let endReason: string | null = null;
@@ -146,9 +133,7 @@ function createConnection(socket: WebSocket, where: string): CdpConnection {
   function closed(detail: string): void {
     if (closedError) return;
     closedError = new HeaphouseError('target-gone', endReason ?? 'The target closed the debugging connection.', { detail });
-    for (const call of [...pending.values()]) call.reject(closedError);
-    pending.clear();
-    listeners.clear();
+    peer.close(closedError);
     for (const listener of [...closeListeners]) listener(closedError);
     closeListeners.clear();
   }
@@ -162,88 +147,8 @@ function createConnection(socket: WebSocket, where: string): CdpConnection {
   }
 
   function receive(data: RawData, isBinary: boolean): void {
-    if (isBinary) return reject('it sends binary messages');
-    const text = String(data);
-    // Chunks of a cancelled snapshot: hundreds of megabytes that nobody wants.
-    if (text.startsWith(CHUNK_PREFIX) && !listeners.get(CHUNK_EVENT)?.size && text.indexOf(SESSION_ID_KEY, text.length - 100) < 0) return;
-    let message: unknown;
-    try {
-      message = JSON.parse(text);
-    } catch {
-      return reject('it sends text that is not JSON');
-    }
-    const { id, method, params, result, error, sessionId } = asRecord(message);
-    if (typeof id === 'number') {
-      const call = pending.get(id);
-      // An unknown id is the late answer to a call that was given up.
-      if (!call) return;
-      pending.delete(id);
-      if (error !== undefined) call.reject(protocolError(call.method, error));
-      else call.resolve(typeof result === 'object' && result !== null ? result : {});
-      return;
-    }
-    if (typeof method !== 'string') return reject('it sends messages with neither id nor method');
-    const interested = listeners.get(eventKey(typeof sessionId === 'string' ? sessionId : undefined, method));
-    if (!interested) return;
-    for (const listener of [...interested]) {
-      try {
-        listener(asRecord(params));
-      } catch (cause) {
-        reject(`an event "${method.slice(0, 60)}" could not be read (${String(cause).slice(0, 200)})`);
-      }
-    }
-  }
-
-  function send(sessionId: string | undefined, method: string, params: object | undefined, { signal, timeoutMs }: CdpCallOptions): Promise<unknown> {
-    if (closedError) return Promise.reject(closedError);
-    if (signal?.aborted) return Promise.reject(cancelledError());
-    if (pending.size >= MAX_PENDING) return Promise.reject(new HeaphouseError('busy', `${where} has stopped answering.`));
-    const id = nextId++;
-    return new Promise((resolve, reject) => {
-      let timer: NodeJS.Timeout | undefined;
-      const settle = () => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', onAbort);
-        pending.delete(id);
-      };
-      const fail = (error: unknown) => {
-        settle();
-        reject(error as Error);
-      };
-      const onAbort = () => fail(cancelledError());
-      pending.set(id, {
-        method,
-        resolve(value) {
-          settle();
-          resolve(value);
-        },
-        reject: fail,
-      });
-      signal?.addEventListener('abort', onAbort, { once: true });
-      if (timeoutMs !== undefined) {
-        timer = setTimeout(() => fail(new HeaphouseError('timeout', `The target did not answer ${method} within ${timeoutMs / 1000} s.`)), timeoutMs);
-      }
-      socket.send(JSON.stringify(sessionId === undefined ? { id, method, params } : { id, method, params, sessionId }), (error) => {
-        if (error) fail(new HeaphouseError('target-gone', `${method} could not be sent.`, { detail: error.message }));
-      });
-    });
-  }
-
-  function sessionOf(sessionId: string | undefined): CdpSession {
-    return {
-      send: ((method: string, params?: object, options: CdpCallOptions = {}) => send(sessionId, method, params, options)) as CdpSession['send'],
-      on(event, listener) {
-        const key = eventKey(sessionId, event);
-        const set = listeners.get(key) ?? new Set();
-        // Wrapped, so that one function registered twice is heard twice and removed once.
-        const entry = (params: unknown) => listener(params as never);
-        set.add(entry);
-        listeners.set(key, set);
-        return () => {
-          set.delete(entry);
-        };
-      },
-    };
+    const wrong = isBinary ? 'it sends binary messages' : peer.receive(String(data));
+    if (wrong !== null) reject(wrong);
   }
 
   socket.on('message', receive);
@@ -255,8 +160,8 @@ function createConnection(socket: WebSocket, where: string): CdpConnection {
   socket.on('close', (code) => closed(`WebSocket closed with code ${code}`));
 
   return {
-    ...sessionOf(undefined),
-    session: sessionOf,
+    ...peer.session(undefined),
+    session: (sessionId) => peer.session(sessionId),
     pause: () => {
       if (socket.readyState === WebSocket.OPEN) socket.pause();
     },
@@ -285,21 +190,4 @@ function createConnection(socket: WebSocket, where: string): CdpConnection {
       closed('closed by this side');
     },
   };
-}
-
-function eventKey(sessionId: string | undefined, event: string): string {
-  return sessionId === undefined ? event : `${sessionId}\u0000${event}`;
-}
-
-function protocolError(method: string, error: unknown): HeaphouseError {
-  const { code, message, data } = asRecord(error);
-  const text = typeof message === 'string' ? message.slice(0, 2_000) : 'no reason given';
-  const more = { detail: `${method}: ${text}${typeof data === 'string' ? `\n${data.slice(0, 4_000)}` : ''}`, cause: { protocolCode: code } };
-  if (code === METHOD_NOT_FOUND) return new HeaphouseError('unsupported', `The target does not know ${method}.`, more);
-  return new HeaphouseError('unsupported', `The target refused ${method}: ${text}`, more);
-}
-
-/** The target answered, and does not have the method. */
-export function isMethodNotFound(error: unknown): boolean {
-  return error instanceof HeaphouseError && asRecord(error.cause)['protocolCode'] === METHOD_NOT_FOUND;
 }

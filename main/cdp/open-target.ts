@@ -4,7 +4,8 @@
  */
 import type { Dispose } from '#shared/rpc/channel.ts';
 import { HeaphouseError } from '#shared/rpc/errors.ts';
-import { connectCdp, isMethodNotFound, type CdpConnection, type CdpSession, type ConnectOptions } from './connection.ts';
+import { connectCdp, type CdpConnection, type CdpSession, type ConnectOptions } from './connection.ts';
+import { isMethodNotFound } from './message-peer.ts';
 import { asRecord, stringField } from './read-field.ts';
 
 export interface OpenTarget {

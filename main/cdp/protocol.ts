@@ -40,6 +40,10 @@ export interface PythonCommands {
 
 export interface NodeCommands {
   'NodeRuntime.notifyWhenWaitingForDisconnect': { paramsType: [{ enabled: boolean }]; returnType: object };
+  'NodeWorker.enable': { paramsType: [{ waitForDebuggerOnStart: boolean }]; returnType: object };
+  'NodeWorker.disable': { paramsType: []; returnType: object };
+  'NodeWorker.detach': { paramsType: [{ sessionId: string }]; returnType: object };
+  'NodeWorker.sendMessageToWorker': { paramsType: [{ sessionId: string; message: string }]; returnType: object };
 }
 
 export interface CdpCommands extends ProtocolMapping.Commands, PythonCommands, NodeCommands {}
@@ -49,6 +53,9 @@ export interface CdpEvents extends ProtocolMapping.Events {
   'Python.gcSummary': [object];
   'Python.gcFinishedBatch': [{ rows: string; thresholds: number[] }];
   'NodeRuntime.waitingForDisconnect': [object];
+  'NodeWorker.attachedToWorker': [object];
+  'NodeWorker.detachedFromWorker': [object];
+  'NodeWorker.receivedMessageFromWorker': [object];
 }
 
 export type CdpMethod = keyof CdpCommands;

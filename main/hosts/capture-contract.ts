@@ -3,8 +3,8 @@
  * reaches the same host only through the `timeline` contract.
  */
 import * as v from 'valibot';
-import { count, path } from '#shared/contracts/common.ts';
-import type { GcEvent, MemorySample, Receipt } from '#shared/model/target.ts';
+import { count, path, threadId } from '#shared/contracts/common.ts';
+import type { GcEvent, MemorySample, Receipt, WorkerThread } from '#shared/model/target.ts';
 import { TARGET_KINDS } from '#shared/model/target.ts';
 import { defineService, event, method, type Progress } from '#shared/rpc/define-service.ts';
 import type { WireError } from '#shared/rpc/errors.ts';
@@ -77,8 +77,10 @@ export const captureContract = defineService('capture', {
     estimateSnapshot: method<SnapshotEstimate | null>()(v.object({})),
     /** Opens the recording of an ended session read-only, for the timeline. */
     replay: method<null>()(v.object({ dir: path })),
-    /** Streams a snapshot to `path` + ".part" and renames it when it is complete. */
-    takeSnapshot: method<SnapshotResult, Progress>()(v.object({ path, label: v.string() })),
+    /** Of the main thread, or of a worker thread (`WorkerThread.id`): streams a snapshot to `path` + ".part" and renames it when it is complete. */
+    takeSnapshot: method<SnapshotResult, Progress>()(v.object({ path, label: v.string(), threadId: v.optional(threadId) })),
+    /** The worker threads of a Node.js target, with their heaps as they are now. Empty for every other target. */
+    threads: method<WorkerThread[]>()(v.object({})),
     collectGarbage: method<CollectResult>()(v.object({})),
     /** The host itself marks `attach`, `detach` and `snapshot`; the workbench adds the user's marks and the `exit`. */
     mark: method<null>()(v.object({ label: v.string(), kind: v.picklist(['mark', 'exit', 'attach', 'detach', 'snapshot']) })),

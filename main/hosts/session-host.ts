@@ -27,7 +27,8 @@ function serveSession(session: CaptureSession): ReturnType<typeof createRpcServe
         session.replay(dir);
         return null;
       },
-      takeSnapshot: ({ path, label }, context) => session.takeSnapshot(path, label, context),
+      takeSnapshot: ({ path, label, threadId }, context) => session.takeSnapshot({ path, label, threadId }, context),
+      threads: () => session.threads(),
       estimateSnapshot: () => session.estimateSnapshot(),
       collectGarbage: () => session.collectGarbage(),
       mark(mark) {

@@ -115,6 +115,8 @@ const sessionFileSchema = v.object({
       error: nullable(errorSchema),
       /** Absent in files written before it was known. */
       idEpoch: v.optional(nullable(v.string()), null),
+      /** The worker thread it was taken of. Absent: the main thread. */
+      thread: v.exactOptional(v.object({ id: v.pipe(v.string(), v.maxLength(64)), label: v.pipe(v.string(), v.maxLength(200)) })),
       receipt: nullable(receiptSchema),
     }),
   ),

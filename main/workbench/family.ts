@@ -1,12 +1,13 @@
 /** The `family` contract: what a session's target has started, and following it. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { familyContract, Family, FamilyMember } from '#shared/contracts/family.ts';
+import type { familyContract, Family, FamilyMember, FamilyThread } from '#shared/contracts/family.ts';
 import type { SessionInfo } from '#shared/model/session.ts';
 import type { ProcessInfo } from '#shared/model/target.ts';
 import type { ServiceHandlers } from '#shared/rpc/define-service.ts';
 import { HeaphouseError, toWireError, type WireError } from '#shared/rpc/errors.ts';
 import { readDescendants, readStat } from '#main/targets/proc/read.ts';
 import type { Attaching } from './attaching.ts';
+import type { LiveSessions } from './live-sessions.ts';
 import type { SessionStore } from './session-store.ts';
 
 const POLL_MS = 1_000;
@@ -30,6 +31,8 @@ interface Watched {
 
 export interface FamilyOptions {
   store: SessionStore;
+  /** For the worker threads of its targets. */
+  sessions: Pick<LiveSessions, 'threads'>;
   attaching: Attaching;
   log: (line: string) => void;
 }
@@ -39,7 +42,7 @@ export interface FamilyService {
   dispose(): void;
 }
 
-export function createFamilyService({ store, attaching, log }: FamilyOptions): FamilyService {
+export function createFamilyService({ store, sessions, attaching, log }: FamilyOptions): FamilyService {
   const watched = new Map<string, Watched>();
   const abort = new AbortController();
   let running = false;
@@ -53,16 +56,28 @@ export function createFamilyService({ store, attaching, log }: FamilyOptions): F
     return found;
   }
 
-  async function familyOf(session: SessionInfo, state: Watched, processes: readonly ProcessInfo[]): Promise<Family> {
+  async function familyOf(session: SessionInfo, state: Watched, processes: readonly ProcessInfo[], asked = false): Promise<Family> {
     const root = session.target?.pid ?? null;
-    if (root === null || session.kind !== 'live') return { following: false, target: null, members: [] };
+    if (root === null || session.kind !== 'live') return { following: false, target: null, members: [], threads: [] };
     const members = descendants(root, await readLineage(root), processes, state.known);
     const target = processes.find(({ pid }) => pid === root) ?? null;
-    return { following: state.following, target, members: members.map((member) => ({ ...member, problem: state.problems.get(member.pid) ?? null })) };
+    return {
+      following: state.following,
+      target,
+      members: members.map((member) => ({ ...member, problem: state.problems.get(member.pid) ?? null })),
+      // Following goes on when nobody looks; the threads are for whoever does.
+      threads: state.listeners.size > 0 || asked ? await threadsOf(session) : [],
+    };
+  }
+
+  async function threadsOf(session: SessionInfo): Promise<FamilyThread[]> {
+    const targets = withFurther(store.list(), session).filter(({ target }) => target !== null && target.kind !== 'python' && target.kind !== 'chromium');
+    const threads = await Promise.all(targets.map(async ({ id }) => (await sessions.threads(id)).map((thread) => ({ ...thread, sessionId: id }))));
+    return threads.flat();
   }
 
   async function look(sessionId: string): Promise<Family> {
-    return familyOf(store.get(sessionId), watch(sessionId), await attaching.processes());
+    return familyOf(store.get(sessionId), watch(sessionId), await attaching.processes(), true);
   }
 
   /** Runs while anybody listens or follows. */
@@ -171,6 +186,13 @@ function wanted(member: FamilyMember, state: Watched): boolean {
   if ((state.attempts.get(member.pid) ?? 0) >= MAX_ATTEMPTS) return false;
   if (member.startedAt !== null && Date.now() - member.startedAt < SETTLE_MS) return false;
   return !member.preflight.problems.some(({ severity }) => severity === 'stops');
+}
+
+/** A session and the further targets in it, theirs included. */
+function withFurther(all: readonly SessionInfo[], session: SessionInfo): SessionInfo[] {
+  const found = [session];
+  for (const one of found) found.push(...all.filter((other) => other.parentId === one.id && !found.includes(other)));
+  return found;
 }
 
 /** What multiprocessing starts beside its workers; it holds no objects of the program. */

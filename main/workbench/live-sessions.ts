@@ -6,8 +6,9 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SessionActivity } from '#shared/contracts/sessions.ts';
-import type { OutputChunk, SessionInfo, SnapshotArtefact } from '#shared/model/session.ts';
-import type { CgroupMemory } from '#shared/model/target.ts';
+import { threadLabel } from '#shared/format/worker-thread.ts';
+import type { OutputChunk, SessionInfo, SnapshotArtefact, SnapshotThread } from '#shared/model/session.ts';
+import type { CgroupMemory, WorkerThread } from '#shared/model/target.ts';
 import type { Dispose } from '#shared/rpc/channel.ts';
 import type { CallContext, Progress } from '#shared/rpc/define-service.ts';
 import { HeaphouseError, isCancelled, toWireError, type WireError } from '#shared/rpc/errors.ts';
@@ -46,7 +47,10 @@ export interface LiveSessions {
    * parent it is a further target of that session.
    */
   begin(target: LiveTarget, title: string, context: CallContext<Progress>, parent?: SessionInfo): Promise<string>;
-  takeSnapshot(sessionId: string, name: string | undefined, context: CallContext<Progress>): Promise<SnapshotArtefact>;
+  /** Of the target, or of one of its worker threads. */
+  takeSnapshot(sessionId: string, asked: { name?: string | undefined; threadId?: string | undefined }, context: CallContext<Progress>): Promise<SnapshotArtefact>;
+  /** Worker threads of a Node.js target; empty for every other session. */
+  threads(sessionId: string): Promise<WorkerThread[]>;
   collectGarbage(sessionId: string): Promise<CollectResult>;
   mark(sessionId: string, label: string): Promise<void>;
   detach(sessionId: string): Promise<void>;
@@ -252,7 +256,7 @@ export function createLiveSessions({ store, hosts, sessionDir, recording = () =>
 
   async function takeSnapshot(
     sessionId: string,
-    name: string | undefined,
+    { name, threadId }: { name?: string | undefined; threadId?: string | undefined },
     context: CallContext<Progress>,
   ): Promise<SnapshotArtefact> {
     const { live, capture } = attached(sessionId);
@@ -260,6 +264,13 @@ export function createLiveSessions({ store, hosts, sessionDir, recording = () =>
       throw new HeaphouseError('busy', 'A snapshot of this target is being taken.', { advice: 'Wait for it, or cancel it.' });
     }
     live.snapshotting = true;
+    let thread: SnapshotThread | null;
+    try {
+      thread = threadId === undefined ? null : await findThread(capture, threadId);
+    } catch (error) {
+      live.snapshotting = false;
+      throw error;
+    }
     const session = store.get(sessionId);
     const number = Math.max(0, ...session.snapshots.map((snapshot) => snapshot.number)) + 1;
     const taskId = newId('t');
@@ -267,17 +278,18 @@ export function createLiveSessions({ store, hosts, sessionDir, recording = () =>
       id: newId('h'),
       kind: 'snapshot',
       number,
-      name: name ?? `Snapshot ${number}`,
+      name: name ?? `Snapshot ${number}${thread ? ` of ${thread.label}` : ''}`,
       path: join(session.dir!, `snapshot-${number}.heapsnapshot`),
       state: 'writing',
       bytes: 0,
       takenAt: Date.now(),
       nodes: null,
       idEpoch: null,
+      ...(thread ? { thread } : {}),
       receipt: null,
       error: null,
     };
-    const label = `${artefact.name} of ${session.title}`;
+    const label = `${artefact.name} ${thread ? 'in' : 'of'} ${session.title}`;
     const progress = (value: Progress) => {
       context.progress(value);
       tellActivity({ sessionId, taskId, label, progress: value });
@@ -287,7 +299,7 @@ export function createLiveSessions({ store, hosts, sessionDir, recording = () =>
     tellActivity({ sessionId, taskId, label, progress: { phase: 'Asking the target', done: 0, total: 0, unit: 'objects' } });
     try {
       const result = await capture.takeSnapshot(
-        { path: artefact.path, label: artefact.name },
+        { path: artefact.path, label: artefact.name, threadId },
         { signal: context.signal, onProgress: progress },
       );
       store.updateSnapshot(sessionId, artefact.id, {
@@ -347,6 +359,10 @@ export function createLiveSessions({ store, hosts, sessionDir, recording = () =>
   return {
     begin,
     takeSnapshot,
+    async threads(sessionId) {
+      const capture = store.find(sessionId)?.state === 'attached' ? lives.get(sessionId)?.capture : null;
+      return (await capture?.threads({}).catch(() => null)) ?? [];
+    },
     async collectGarbage(sessionId) {
       const { capture } = attached(sessionId);
       const result = await capture.collectGarbage({});
@@ -376,6 +392,12 @@ export function createLiveSessions({ store, hosts, sessionDir, recording = () =>
       return () => activityListeners.delete(listener);
     },
   };
+}
+
+async function findThread(capture: CaptureClient, threadId: string): Promise<SnapshotThread> {
+  const thread = (await capture.threads({})).find(({ id }) => id === threadId);
+  if (thread) return { id: thread.id, label: threadLabel(thread) };
+  throw new HeaphouseError('not-found', 'This worker thread has ended.', { advice: 'Choose one that still runs.' });
 }
 
 function folderGone(dir: string): WireError {

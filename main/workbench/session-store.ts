@@ -176,7 +176,7 @@ function toSessionFile(session: SessionInfo): SessionFile {
       startedAt: target.startedAt,
     },
     exit: session.exit,
-    snapshots: session.snapshots.map(({ id, number, name, path, bytes, takenAt, nodes, state, error, idEpoch, receipt }) => ({
+    snapshots: session.snapshots.map(({ id, number, name, path, bytes, takenAt, nodes, state, error, idEpoch, thread, receipt }) => ({
       id,
       number,
       name,
@@ -187,6 +187,7 @@ function toSessionFile(session: SessionInfo): SessionFile {
       state,
       error: error && { code: error.code, message: error.message.slice(0, 4_000), ...(error.advice ? { advice: error.advice.slice(0, 4_000) } : {}) },
       idEpoch,
+      ...(thread ? { thread } : {}),
       receipt,
     })),
     receipts: session.receipts,

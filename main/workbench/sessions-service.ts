@@ -223,7 +223,7 @@ export function createSessionsService(options: SessionsServiceOptions): ServiceH
         await hosts.registerSnapshots(store.get(sessionId));
         return added;
       },
-      takeSnapshot: ({ sessionId, name }, context) => live.takeSnapshot(sessionId, name, context),
+      takeSnapshot: ({ sessionId, ...asked }, context) => live.takeSnapshot(sessionId, asked, context),
       async collectGarbage({ sessionId }) {
         const { receipt: _receipt, ...result } = await live.collectGarbage(sessionId);
         return result;

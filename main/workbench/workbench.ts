@@ -92,7 +92,7 @@ export function createWorkbench(options: WorkbenchOptions): Workbench {
   const agentDir = options.agentDir ?? pythonAgentDir();
   const rendezvousDir = join(tmpdir(), `heaphouse-${process.getuid?.() ?? 'user'}-${process.pid}`);
   const attaching = createAttaching({ store, sessions: live, agentDir, rendezvousDir });
-  const family = createFamilyService({ store, attaching, log });
+  const family = createFamilyService({ store, sessions: live, attaching, log });
 
   server.provide(targetsContract, createTargetsService({ sessions: live, attaching, agentDir, rendezvousDir, launches, cwd }));
   server.provide(settingsContract, settings.handlers);

@@ -7,6 +7,8 @@ export const empty = v.object({});
 export const sessionId = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,64}$/, 'not a session id'));
 export const path = v.pipe(v.string(), v.minLength(1), v.maxLength(MAX_PATH_CHARS), v.check((p) => !p.includes('\0'), 'contains a NUL character'));
 export const pid = v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(4_194_304));
+/** `WorkerThread.id` */
+export const threadId = v.pipe(v.string(), v.minLength(1), v.maxLength(64));
 export const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 export const epochMs = v.pipe(v.number(), v.finite(), v.minValue(0));
 /** Row windows: `end` is exclusive, at most 2,000 rows a page. */

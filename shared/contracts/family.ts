@@ -3,7 +3,7 @@
  * servers, `child_process` and `cluster` children. Each can become a target of the same session, on the same time axis.
  */
 import * as v from 'valibot';
-import type { ProcessInfo } from '../model/target.ts';
+import type { ProcessInfo, WorkerThread } from '../model/target.ts';
 import { defineService, event, method, type Progress } from '../rpc/define-service.ts';
 import type { WireError } from '../rpc/errors.ts';
 import { pid, sessionId } from './common.ts';
@@ -17,6 +17,11 @@ export interface FamilyMember extends ProcessInfo {
   helper: boolean;
 }
 
+/** A thread of a target of this session. Its snapshots are taken through that target's session. */
+export interface FamilyThread extends WorkerThread {
+  sessionId: string;
+}
+
 export interface Family {
   /** New descendants are attached to as they appear. */
   following: boolean;
@@ -24,6 +29,8 @@ export interface Family {
   target: ProcessInfo | null;
   /** In the order of the tree: each after its parent. Ended processes are left out. */
   members: FamilyMember[];
+  /** Worker threads of the attached Node.js targets, by session and thread id. */
+  threads: FamilyThread[];
 }
 
 export const familyContract = defineService('family', {

@@ -2,7 +2,7 @@
 import * as v from 'valibot';
 import type { OutputChunk, RecentSession, SavedComparison, SessionInfo, SnapshotArtefact } from '../model/session.ts';
 import { defineService, event, method, type Progress } from '../rpc/define-service.ts';
-import { count, empty, path, sessionId } from './common.ts';
+import { count, empty, path, sessionId, threadId } from './common.ts';
 
 const title = v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(200));
 const artefactId = v.pipe(v.string(), v.minLength(1), v.maxLength(64));
@@ -18,7 +18,8 @@ export const sessionsContract = defineService('sessions', {
     open: method<{ sessionId: string }, Progress>()(v.object({ paths: v.pipe(v.array(path), v.minLength(1), v.maxLength(50)) })),
     /** Adds files to a session of files or a recording. */
     addFiles: method<SnapshotArtefact[]>()(v.object({ sessionId, paths: v.pipe(v.array(path), v.minLength(1), v.maxLength(50)) })),
-    takeSnapshot: method<SnapshotArtefact, Progress>()(v.object({ sessionId, name: v.optional(title) })),
+    /** Of the target, or of one of its worker threads (`WorkerThread.id`). */
+    takeSnapshot: method<SnapshotArtefact, Progress>()(v.object({ sessionId, name: v.optional(title), threadId: v.optional(threadId) })),
     collectGarbage: method<{ collected: number | null; uncollectable: number | null; pauseMs: number | null; heapUsedBeforeBytes: number | null; heapUsedAfterBytes: number | null }>()(
       v.object({ sessionId }),
     ),

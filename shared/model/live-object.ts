@@ -23,5 +23,7 @@ export interface LivePin {
   /** `$hh1` in JavaScript, `_hh1` in the `__main__` module of Python. */
   readonly name: string;
   readonly heapId: number;
+  /** Of the snapshot it was pinned from: says whose id that is. */
+  readonly idEpoch: string | null;
   readonly className: string;
 }

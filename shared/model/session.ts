@@ -26,6 +26,12 @@ export interface SessionTarget {
   startedAt: number | null;
 }
 
+export interface SnapshotThread {
+  id: string;
+  /** `worker 2 (crunch.js)` */
+  label: string;
+}
+
 export interface SnapshotArtefact {
   id: string;
   kind: 'snapshot';
@@ -43,6 +49,8 @@ export interface SnapshotArtefact {
    * when a debugger disconnects. Null: not known (a file), or not needed (CPython).
    */
   idEpoch: string | null;
+  /** The worker thread whose heap it is; `id` is unique in the session. Absent: the main thread, or a target without threads. */
+  thread?: SnapshotThread;
   receipt: Receipt | null;
   error: WireError | null;
 }

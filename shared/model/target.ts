@@ -29,6 +29,21 @@ export interface ProcessInfo {
   preflight: Preflight;
 }
 
+/** A worker thread of a Node.js: a heap of its own in the process of its program. */
+export interface WorkerThread {
+  /** Names it as long as its process is attached; not used again for another. */
+  id: string;
+  /** What the program sees as `threadId`; null when it was not told. */
+  threadId: number | null;
+  /** Given by the program; empty: none. */
+  name: string;
+  /** Of its script; empty for one that was started with `eval`. */
+  url: string;
+  /** Null while it does not answer. */
+  heapUsedBytes: number | null;
+  heapTotalBytes: number | null;
+}
+
 export type AttachRoute = 'inspector-port' | 'sigusr1' | 'debugging-port' | 'injector' | 'gdb' | 'remote-exec' | 'agent';
 
 export interface PreflightProblem {

@@ -132,7 +132,7 @@ describe.each(PROGRAMS)('live objects of $name', ({ missing, start, className, p
     expect(seen.properties).toEqual(expect.arrayContaining([{ name: 'text', kind: 'string', text: '"text 1"' }]));
     if (className === 'Kept') expect(seen.properties).toContainEqual({ name: 'trap', kind: 'getter', text: 'getter, not run' });
 
-    expect(await host.live.pin(asked)).toEqual({ name: pin, heapId: second.heapId, className });
+    expect(await host.live.pin(asked)).toEqual({ name: pin, heapId: second.heapId, idEpoch, className });
     expect((await host.live.pin(asked)).name).toBe(pin);
     expect(await host.live.pins({})).toHaveLength(1);
     await until('the variable', () => (lastSaid(program)?.pinned === 1 ? true : null));

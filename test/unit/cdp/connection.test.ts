@@ -1,7 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import { createServer as createTcpServer, type AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { connectCdp, isMethodNotFound, type CdpConnection } from '#main/cdp/connection.ts';
+import { connectCdp, type CdpConnection } from '#main/cdp/connection.ts';
+import { isMethodNotFound } from '#main/cdp/message-peer.ts';
 import { event, reply, startFakeTarget, type Answer, type FakeTarget } from './fake-target.ts';
 
 const never: Answer = () => undefined;
