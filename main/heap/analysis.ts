@@ -25,5 +25,5 @@ export interface HeapAnalysis {
 export const RETAINER_WEAK = 0x80000000;
 export const RETAINER_SOURCE = 0x7fffffff;
 
-/** Nodes a snapshot may have: ordinals leave the top bit free. */
-export const MAX_NODES = 0x7ffffffe;
+/** Nodes a snapshot may have: ordinals leave the top bit free, and dominators double them. */
+export const MAX_NODES = 0x3ffffffe;
