@@ -3,7 +3,7 @@ import { defineStore } from 'pinia';
 import { computed, ref, shallowRef } from 'vue';
 import { formatBytes } from '#shared/format/bytes.ts';
 import { formatDuration } from '#shared/format/durations.ts';
-import type { RecentSession, SavedComparison, SessionInfo, SnapshotArtefact } from '#shared/model/session.ts';
+import type { RecentSession, SavedComparison, SessionInfo, SnapshotArtefact, SnapshotThread } from '#shared/model/session.ts';
 import { isCancelled, toWireError, type WireError } from '#shared/rpc/errors.ts';
 import { saveForUser } from '../host/files.ts';
 import { useWorkbench } from '../host/workbench.ts';
@@ -59,13 +59,15 @@ export const useSessionsStore = defineStore('sessions', () => {
     actionErrors.value = rest;
   }
 
-  async function takeSnapshot(sessionId: string): Promise<SnapshotArtefact | undefined> {
-    const label = `Snapshot of ${byId(sessionId)?.title ?? 'the target'}`;
+  /** Of the target, or of one of its worker threads. */
+  async function takeSnapshot(sessionId: string, thread?: SnapshotThread): Promise<SnapshotArtefact | undefined> {
+    const title = byId(sessionId)?.title ?? 'the target';
+    const label = `Snapshot of ${thread ? `${thread.label} in ` : ''}${title}`;
     const artefact = await act(sessionId, 'Snapshot', () =>
-      tasks.run({ kind: 'snapshot', label, sessionId }, (context) => workbench.sessions.takeSnapshot({ sessionId }, context)),
+      tasks.run({ kind: 'snapshot', label, sessionId }, (context) => workbench.sessions.takeSnapshot({ sessionId, ...(thread ? { threadId: thread.id } : {}) }, context)),
     );
     const pauseMs = artefact?.receipt?.pauseMs ?? null;
-    if (artefact) notices.done(`${artefact.name} taken`, pauseMs === null ? [] : [`The target stood still for ${formatDuration(pauseMs)}`]);
+    if (artefact) notices.done(`${artefact.name} taken`, pauseMs === null ? [] : [`The ${thread ? 'thread' : 'target'} stood still for ${formatDuration(pauseMs)}`]);
     return artefact;
   }
 
@@ -176,10 +178,16 @@ export function homeOf(session: SessionInfo | null, sessionId: string): NavState
   return { view: 'timeline', sessionId };
 }
 
-/** The last two snapshots that can be compared, older first; null when there are fewer. */
+/** Whether two snapshots are of one heap: each worker thread has its own. */
+export function isSameHeap(a: SnapshotArtefact, b: SnapshotArtefact): boolean {
+  return a.thread?.id === b.thread?.id;
+}
+
+/** The last snapshot and the one before it of the same heap, older first; any two when there is none; null for fewer. */
 export function lastPair(session: SessionInfo): [SnapshotArtefact, SnapshotArtefact] | null {
   const ready = session.snapshots.filter((snapshot) => snapshot.state === 'ready');
   const compared = ready.at(-1);
-  const base = ready.at(-2);
-  return base && compared ? [base, compared] : null;
+  if (!compared) return null;
+  const base = ready.slice(0, -1).findLast((snapshot) => isSameHeap(snapshot, compared)) ?? ready.at(-2);
+  return base ? [base, compared] : null;
 }

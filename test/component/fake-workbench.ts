@@ -2,6 +2,7 @@
  * A workbench made of plain data for component tests: the real contracts and the real RPC over an in-process channel,
  * with made-up targets behind it. Every name says that it is a test's.
  */
+import { familyContract, type Family } from '#shared/contracts/family.ts';
 import { heapContract } from '#shared/contracts/heap.ts';
 import { memoryContract } from '#shared/contracts/memory.ts';
 import { referencesContract } from '#shared/contracts/references.ts';
@@ -12,6 +13,7 @@ import { shellContract, type ShellInfo } from '#shared/contracts/shell.ts';
 import { targetsContract } from '#shared/contracts/targets.ts';
 import { timelineContract, type TimelineWindow } from '#shared/contracts/timeline.ts';
 import type { Amount, ClassRow, ComparisonRow, EdgeRow, HeapSummary, NodeRef, Page } from '#shared/model/heap.ts';
+import { threadLabel } from '#shared/format/worker-thread.ts';
 import type { OutputChunk, RecentSession, SessionInfo, SnapshotArtefact } from '#shared/model/session.ts';
 import type { LaunchAllocators } from '#shared/model/launch-allocators.ts';
 import type { Interpreter, ProcessInfo } from '#shared/model/target.ts';
@@ -120,6 +122,7 @@ export interface FakeWorkbench {
   calls: { name: string; params: unknown }[];
   setSessions(sessions: SessionInfo[]): void;
   setProcesses(processes: ProcessInfo[]): void;
+  setFamily(family: Family): void;
   /** The next call of this method fails with this error. */
   failNext(name: string, error: HeaphouseError): void;
   /** Holds the calls of this method back until the returned function is called. */
@@ -136,6 +139,8 @@ export function createFakeWorkbench(initial: { sessions?: SessionInfo[]; process
   let recent: RecentSession[] = [
     { dir: '/tmp/old-session', title: 'yesterday.py', createdAt: T0 - 86_400_000, snapshots: 2, bytes: 10_000_000, runtime: 'CPython 3.11.7', notes: '', sessionId: null },
   ];
+  let family: Family = { following: false, target: null, members: [], threads: [] };
+  const familyListeners = new Set<(now: Family) => void>();
   let settings: SettingsState = { settings: { ...DEFAULT_SETTINGS }, notice: initial.settingsNotice ?? null, path: '/tmp/settings.json', defaultSessionsDir: '/tmp/sessions' };
   const settingsListeners = new Set<(state: SettingsState) => void>();
   let launches: LaunchesState = { recent: [], presets: [], notice: null, path: '/tmp/launches.json', ...initial.launches };
@@ -235,7 +240,10 @@ export function createFakeWorkbench(initial: { sessions?: SessionInfo[]; process
         await enter('sessions.takeSnapshot', params);
         if (signal.aborted) throw new HeaphouseError('cancelled', 'Cancelled.');
         const session = sessionOf(params.sessionId);
-        const artefact = fakeSnapshot(session.snapshots.length + 1);
+        const number = session.snapshots.length + 1;
+        const thread = family.threads.find(({ id }) => id === params.threadId);
+        const label = thread && threadLabel(thread);
+        const artefact = fakeSnapshot(number, label === undefined ? {} : { name: `Snapshot ${number} of ${label}`, idEpoch: `epoch of ${label}`, thread: { id: thread!.id, label } });
         change(params.sessionId, { snapshots: [...session.snapshots, artefact] });
         return artefact;
       },
@@ -389,6 +397,23 @@ export function createFakeWorkbench(initial: { sessions?: SessionInfo[]; process
 
   server.provide(timelineContract, { methods: { window: ({ maxPoints }) => fakeTimeline(Math.min(maxPoints, 200)) }, events: { appended: () => () => undefined } });
 
+  server.provide(familyContract, {
+    methods: {
+      list: () => family,
+      async attach(params) {
+        await enter('family.attach', params);
+        return { sessionId: 'further' };
+      },
+      follow: ({ on }) => (family = { ...family, following: on }),
+    },
+    events: {
+      changed(_params, emit) {
+        emit(family);
+        familyListeners.add(emit);
+        return () => familyListeners.delete(emit);
+      },
+    },
+  });
   server.provide(memoryContract, fakeMemoryHandlers(memory, enter));
   server.provide(referencesContract, fakeReferencesHandlers(T0, enter));
 
@@ -513,6 +538,10 @@ export function createFakeWorkbench(initial: { sessions?: SessionInfo[]; process
     calls,
     memory,
     setSessions,
+    setFamily(next) {
+      family = next;
+      for (const listener of familyListeners) listener(family);
+    },
     setProcesses(next) {
       processes = next;
       for (const listener of processListeners) listener(processes);
