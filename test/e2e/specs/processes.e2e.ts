@@ -1,4 +1,4 @@
-/** A program with workers: they appear under it, are attached by hand or as they appear, and share one time axis. */
+/** A program with workers: they appear under it, are attached by hand or as they appear, and share one time axis; threads are captured one by one. */
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { testId } from '../driver/app-driver.ts';
@@ -20,7 +20,7 @@ describe.each(HOSTS)('$name', (host) => {
     });
     afterAll(async () => {
       await app?.stop();
-      expect(processesWith('test/samples/workers'), 'targets that are still running').toEqual([]);
+      expect([...processesWith('test/samples/workers'), ...processesWith('test/samples/threads')], 'targets that are still running').toEqual([]);
     });
 
     test.each(SAMPLES)('$name', async ({ name, program, args }) => {
@@ -47,6 +47,42 @@ describe.each(HOSTS)('$name', (host) => {
       await app.session.takeSnapshot();
       await app.session.detach();
       await app.session.waitForState('detached');
+      await app.expectCleanConsole();
+    });
+
+    test('worker threads', async () => {
+      const threads = `${testId('processes-view')} ${testId('thread-snapshot')}`;
+      const names = () => app.driver.evaluate<string[]>(`[...document.querySelectorAll('${testId('artefact-snapshot')}')].map((item) => item.textContent)`);
+      await app.start.show();
+      await app.start.launch(`'${process.execPath}' test/samples/threads.js`, { cwd: projectRoot });
+      await app.session.waitForState('attached');
+      await app.session.waitForOutput('threads');
+      await app.session.show('processes');
+      await app.driver.waitUntil('two threads', async () => (await app.driver.count(threads)) === 2, { timeoutMs: 20_000 });
+      expect(await app.driver.text(testId('family-thread'))).toMatch(/worker 1 \(threads\.js\).*MiB/s);
+
+      // Twice the thread that leaks, once the other.
+      for (const [count, thread] of [1, 1, 2].entries()) {
+        const before = await names();
+        await app.driver.waitUntil('the button to be ready', () => app.driver.isEnabled(`[data-thread="${thread}"] ${testId('thread-snapshot')}`));
+        await app.driver.click(`[data-thread="${thread}"] ${testId('thread-snapshot')}`);
+        await app.driver.waitUntil(`snapshot ${count + 1}`, async () => (await names()).length === before.length + 1, { timeoutMs: 60_000 });
+        await app.driver.waitUntil('it to be complete', async () => /MiB|KiB/.test((await names()).at(-1)!), { timeoutMs: 60_000 });
+      }
+      expect((await names()).slice(-3).map((name) => /Snapshot \d of worker \d \(threads\.js\)/.exec(name)?.[0])).toEqual([
+        'Snapshot 1 of worker 1 (threads.js)',
+        'Snapshot 2 of worker 1 (threads.js)',
+        'Snapshot 3 of worker 2 (threads.js)',
+      ]);
+      await app.expectAccessible();
+      await app.driver.screenshot('processes-threads');
+
+      // The last one's heap has no earlier snapshot: two threads are compared, and that is said.
+      await app.session.show('compare');
+      await app.driver.waitForText(testId('compare-view'), /heaps of two threads, worker 1 \(threads\.js\) and worker 2/, { timeoutMs: 60_000 });
+      await app.driver.screenshot('compare-threads');
+      await app.session.terminate();
+      await app.session.waitForState('exited');
       await app.expectCleanConsole();
     });
   });
