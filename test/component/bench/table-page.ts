@@ -53,7 +53,7 @@ async function ofHost(port: string) {
   const heap = client.service(heapContract);
   const source = { heap, explore: client.service(exploreContract), snapshotId: 's1' };
   const summary = await heap.analyse({ snapshotId: 's1' });
-  const columns = heapColumns({ totalShallowBytes: summary.shallowBytes, retained: 'ready', withObjects: false });
+  const columns = heapColumns({ totalShallowBytes: summary.shallowBytes, retained: 'ready', withObjects: false, withRefcount: false });
   const shown = ref<{ model: TreeModel<HeapRow> }>();
   const list = (filter: string, sort = 'retainedBytes') => {
     shown.value?.model.dispose();
