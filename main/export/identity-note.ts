@@ -11,7 +11,7 @@ const NOTES: Record<HeapProducer, string> = {
 };
 
 const OTHER_NUMBERING =
-  'V8 has numbered all objects anew between the two snapshots (it does so when a debugger disconnects), or they are of two processes: ' +
+  'V8 has numbered all objects anew between the two snapshots (it does so when a debugger disconnects), or they are of two processes or threads: ' +
   'objects cannot be matched, so all of base counts as dead and all of compared as new. The columns base, compared and delta are right.';
 
 export function identityNote(base: HeapProducer, compared: HeapProducer, idsComparable = true): string {

@@ -94,7 +94,8 @@ describe('in the view', () => {
     await page.click('thread-snapshot', 1);
     await page.until(() => page.all('artefact-snapshot').length === 1);
     expect(fake.calls.find(({ name }) => name === 'sessions.takeSnapshot')?.params).toEqual({ sessionId: 'test-session', threadId: 'w2' });
-    expect(page.get('artefact-snapshot').textContent).toContain('Snapshot 1 of worker 2');
+    expect(page.get('artefact-snapshot').textContent).toContain('#1 worker 2');
+    expect(page.get('artefact-snapshot').outerHTML).toContain('Snapshot 1 of worker 2');
   });
 
   test('a thread that has ended meanwhile: the reason is shown, and the line goes with the thread', async () => {

@@ -69,10 +69,10 @@ describe.each(HOSTS)('$name', (host) => {
         await app.driver.waitUntil(`snapshot ${count + 1}`, async () => (await names()).length === before.length + 1, { timeoutMs: 60_000 });
         await app.driver.waitUntil('it to be complete', async () => /MiB|KiB/.test((await names()).at(-1)!), { timeoutMs: 60_000 });
       }
-      expect((await names()).slice(-3).map((name) => /Snapshot \d of worker \d \(threads\.js\)/.exec(name)?.[0])).toEqual([
-        'Snapshot 1 of worker 1 (threads.js)',
-        'Snapshot 2 of worker 1 (threads.js)',
-        'Snapshot 3 of worker 2 (threads.js)',
+      expect((await names()).slice(-3).map((name) => /#\d worker \d \(threads\.js\)/.exec(name)?.[0])).toEqual([
+        '#1 worker 1 (threads.js)',
+        '#2 worker 1 (threads.js)',
+        '#3 worker 2 (threads.js)',
       ]);
       await app.expectAccessible();
       await app.driver.screenshot('processes-threads');

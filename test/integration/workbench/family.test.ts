@@ -90,3 +90,35 @@ it('says why a process cannot be a target of the session', async () => {
   await h.waitForState(sessionId, 'exited');
   expect((await family().list({ sessionId })).members).toEqual([]);
 });
+
+it('worker threads: listed under their target, captured by name, and known again when the session is reopened', { timeout: 60_000 }, async () => {
+  const { sessionId } = await h.targets.launch({ command: 'node', args: ['test/samples/threads.js'], env: {} });
+  await h.waitForOutput(sessionId, 'threads');
+  const threads = await vi.waitFor(
+    async () => {
+      const found = (await family().list({ sessionId })).threads;
+      expect(found.map(({ threadId, heapUsedBytes }) => [threadId, heapUsedBytes !== null])).toEqual([[1, true], [2, true]]);
+      return found;
+    },
+    { timeout: 15_000, interval: 200 },
+  );
+  expect(threads[0]).toMatchObject({ sessionId, url: expect.stringContaining('threads.js') });
+  await h.sessions.takeSnapshot({ sessionId });
+  const one = await h.sessions.takeSnapshot({ sessionId, threadId: threads[0].id });
+  const two = await h.sessions.takeSnapshot({ sessionId, threadId: threads[0].id, name: 'later' });
+  expect(one).toMatchObject({ number: 2, name: 'Snapshot 2 of worker 1 (threads.js)', state: 'ready', thread: { id: threads[0].id, label: 'worker 1 (threads.js)' } });
+  expect(two).toMatchObject({ number: 3, name: 'later', idEpoch: one.idEpoch, thread: one.thread });
+  await expect(h.sessions.takeSnapshot({ sessionId, threadId: 'nobody' })).rejects.toMatchObject({ code: 'not-found' });
+
+  const { dir } = (await h.session(sessionId))!;
+  await h.sessions.detach({ sessionId });
+  expect((await family().list({ sessionId })).threads).toEqual([]);
+  await h.sessions.terminate({ sessionId });
+  await h.sessions.close({ sessionId });
+  const reopened = await h.session((await h.sessions.open({ paths: [dir!] })).sessionId);
+  expect(reopened!.snapshots.map(({ name, thread }) => [name, thread?.label])).toEqual([
+    ['Snapshot 1', undefined],
+    ['Snapshot 2 of worker 1 (threads.js)', 'worker 1 (threads.js)'],
+    ['later', 'worker 1 (threads.js)'],
+  ]);
+});
