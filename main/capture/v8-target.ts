@@ -16,6 +16,8 @@ import { createV8Snapshots, estimateV8Snapshot } from './snapshot-v8.ts';
 import type { TargetAdapter, TargetListener } from './target-adapter.ts';
 import { createWorkerThreads } from './worker-threads.ts';
 
+/** A program that does not come back to its event loop closes its inspector later; nobody waits for that. */
+const CLOSING_MS = 1_000;
 /** V8's words when the program's global has gone: it had finished before we could ask to be told. */
 const NO_CONTEXT = /Cannot find (default )?(execution )?context/i;
 
@@ -100,9 +102,22 @@ export async function openV8Target(target: OpenTarget, asked: CaptureTarget, lis
         returnByValue: true,
       });
       const closing = asRecord(asRecord(answer)['result'])['value'] === true;
+      // Whoever attaches next must not find the inspector that is on its way out.
+      if (closing) await whenClosed(target, CLOSING_MS);
       return closing ? [] : ['The inspector of the process could not be closed and stays open.'];
     },
   };
+}
+
+/** Resolves when the target has ended the connection, at the latest after `ms`. */
+function whenClosed(target: OpenTarget, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    target.connection.onClose(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
 }
 
 async function installObserver(target: OpenTarget, listener: TargetListener, isNode: Promise<boolean>, notes: string[]): Promise<NodeObserver | null> {

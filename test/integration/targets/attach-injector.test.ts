@@ -225,7 +225,7 @@ describe.skipIf(missing !== null)(`injector${why}`, () => {
     const inside = join(dir, 'inside');
     mkdirSync(inside, { recursive: true });
     const repository = fileURLToPath(new URL('../../..', import.meta.url));
-    const script = `mount -t tmpfs none /tmp && mount -t tmpfs none ${repository} && cd / && exec ${newest} -u -c "print('ready')
+    const script = `mount -t tmpfs none /tmp && { [ ! -d ${repository} ] || mount -t tmpfs none ${repository}; } && cd / && exec ${newest} -u -c "print('ready')
 import os, time
 t = time.monotonic()
 time.sleep(6)

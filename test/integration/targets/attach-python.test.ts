@@ -1,4 +1,4 @@
-import { chmodSync, cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -35,6 +35,19 @@ describe.skipIf(gdbMissing !== null)(`Python, by the best way there is${why}`, (
     return found.receipt.notes[0];
   }
 
+  /** The line comes before the wait: the main thread sleeps when it was seen asleep several times in a row. */
+  async function asleep(pid: number) {
+    let times = 0;
+    await waitFor(
+      () => {
+        times = / S /.test(readFileSync(`/proc/${pid}/task/${pid}/stat`, 'utf8').replace(/^.*\)/, '')) ? times + 1 : 0;
+        return times >= 10;
+      },
+      5_000,
+      () => 'the wait',
+    );
+  }
+
   async function endsRight(target: Running, what: string) {
     expect(await target.ended, what).toEqual({ code: 0, signal: null });
     expect(target.stdout(), what).toBe('ready\nresult ok\n');
@@ -54,6 +67,7 @@ describe.skipIf(gdbMissing !== null)(`Python, by the best way there is${why}`, (
       const targets = ['sleep', 'select', 'poll', 'epoll', 'lock', 'join', 'read'].map((how) => ({ how, target: run(path ?? '', [sample('sleepy.py'), '--seconds', '9', '--how', how]) }));
       for (const { how, target } of targets) {
         await target.until(/ready/);
+        await asleep(target.pid);
         expect(await enterAndLeave(target, 'sleepy.py', minor), how).toMatch(/thread of its own while the main thread waited/);
       }
       for (const { how, target } of targets) await endsRight(target, how);
