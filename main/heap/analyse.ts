@@ -82,8 +82,8 @@ async function alone(heap: Heap, run: RunOptions | undefined): Promise<Parts> {
   const search = await searchDepthFirst(heap, held, run);
   const { firstRetainer, retainer } = await buildRetainers(heap, incoming, run);
   const tree = await buildDominators(heap, heap.shallow, search, firstRetainer, retainer, run);
-  const [queue, distance] = tree.scratch;
-  await measureDistances(heap, distance, queue, run);
+  const distance = uint32(heap.nodeCount);
+  await measureDistances(heap, distance, tree.scratch.subarray(0, heap.nodeCount), run);
   return { firstRetainer, retainer, tree, distance };
 }
 

@@ -1,3 +1,5 @@
+import type { Column } from './columns.ts';
+
 /** What analyseHeap adds to a heap. Columns by node ordinal unless said otherwise. */
 export interface HeapAnalysis {
   /** Retainers of node `i` are `retainer[firstRetainer[i] … firstRetainer[i + 1]]`, by source, in edge order. */
@@ -6,7 +8,8 @@ export interface HeapAnalysis {
   readonly retainer: Uint32Array;
   /** Immediate dominator; the root's is the root. */
   readonly dominator: Uint32Array;
-  readonly retained: Float64Array;
+  /** Bytes; 32 bits where the sum of all sizes fits. */
+  readonly retained: Column;
   /** Distance from the user roots; NONE when not reached. */
   readonly distance: Uint32Array;
   /**

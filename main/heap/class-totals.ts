@@ -1,4 +1,5 @@
 import { float64, uint32 } from './columns.ts';
+import type { Column } from './columns.ts';
 import { NONE } from './heap.ts';
 import type { Heap } from './heap.ts';
 import { inSlices } from './run.ts';
@@ -8,7 +9,7 @@ import type { RunOptions } from './run.ts';
 export interface TreeOrder {
   readonly domOrder: Uint32Array;
   readonly domSize: Uint32Array;
-  readonly retained: Float64Array;
+  readonly retained: Column;
 }
 
 /**

@@ -16,12 +16,13 @@ import type { RunOptions } from './run.ts';
  */
 export interface DominatorTree {
   readonly dominator: Uint32Array;
-  readonly retained: Float64Array;
+  /** 32 bits where the sum of all sizes fits. */
+  readonly retained: Column;
   readonly domOrder: Uint32Array;
   readonly domPosition: Uint32Array;
   readonly domSize: Uint32Array;
-  /** Two columns that are free again, for the next phase. */
-  readonly scratch: readonly [Uint32Array, Uint32Array];
+  /** A column that is free again, for the next phase. */
+  readonly scratch: Uint32Array;
 }
 
 /** Edges looked at per slice. */
@@ -33,8 +34,8 @@ export interface SearchTree {
   readonly number: Uint32Array;
   readonly vertex: Uint32Array;
   readonly parent: Uint32Array;
-  /** Two columns that are free again. */
-  readonly scratch: readonly [Uint32Array, Uint32Array];
+  /** Two entries per node that are free again. */
+  readonly scratch: Uint32Array;
 }
 
 /** Needs nothing but `markEssentialEdges`; `held` is from there. */
@@ -43,10 +44,11 @@ export async function searchDepthFirst(heap: Graph, held: Uint8Array, run?: RunO
   const number = uint32(nodeCount).fill(NONE);
   const vertex = uint32(nodeCount);
   const parent = uint32(nodeCount);
-  const stack = uint32(nodeCount);
-  const cursor = uint32(nodeCount);
+  const scratch = uint32(2 * nodeCount);
+  const stack = scratch.subarray(0, nodeCount);
+  const cursor = scratch.subarray(nodeCount);
   const reached = await depthFirst(heap, held, { number, vertex, parent, stack, cursor }, run);
-  return { reached, number, vertex, parent, scratch: [stack, cursor] };
+  return { reached, number, vertex, parent, scratch };
 }
 
 export async function buildDominators(
@@ -59,8 +61,8 @@ export async function buildDominators(
 ): Promise<DominatorTree> {
   const { nodeCount, root } = heap;
   const { reached, number, vertex, parent } = search; // parent becomes idom
-  const [best, semi] = search.scratch;
-  const link = uint32(2 * nodeCount);
+  const link = search.scratch;
+  const semi = uint32(nodeCount);
   const sliced = (count: number, body: (from: number, to: number) => void): Promise<void> =>
     inSlices(run, 'dominators', count, 1 << 16, body);
   await sliced(reached, (from, to) => {
@@ -83,7 +85,11 @@ export async function buildDominators(
   });
 
   // Sizes bottom-up, positions in preorder top-down; both by number.
-  const retained = float64(nodeCount);
+  let total = 0;
+  await sliced(nodeCount, (from, to) => {
+    for (let node = from; node < to; node++) total += shallow[node]!;
+  });
+  const retained = total <= 0xffffffff ? uint32(nodeCount) : float64(nodeCount);
   retained.set(shallow);
   const size = link.subarray(0, nodeCount);
   size.fill(1, 0, reached);
@@ -95,7 +101,7 @@ export async function buildDominators(
       retained[vertex[above]!]! += retained[vertex[i]!]!;
     }
   });
-  const next = best;
+  const next = link.subarray(nodeCount);
   const position = semi;
   position[0] = 0;
   next[0] = 1;
@@ -117,10 +123,6 @@ export async function buildDominators(
   await sliced(reached, (from, to) => {
     for (let i = from; i < to; i++) dominator[vertex[i]!] = vertex[idom[i]!]!;
   });
-  const domOrder = best;
-  await sliced(reached, (from, to) => {
-    for (let i = from; i < to; i++) domOrder[position[i]!] = vertex[i]!;
-  });
   const domPosition = parent;
   domPosition.fill(NONE);
   await sliced(reached, (from, to) => {
@@ -129,6 +131,10 @@ export async function buildDominators(
   const domSize = semi;
   await sliced(reached, (from, to) => {
     for (let i = from; i < to; i++) domSize[vertex[i]!] = size[i]!;
+  });
+  const domOrder = vertex;
+  await sliced(nodeCount, (from, to) => {
+    for (let node = from; node < to; node++) if (domPosition[node] !== NONE) domOrder[domPosition[node]!] = node;
   });
   let at = reached;
   await sliced(at < nodeCount ? nodeCount : 0, (from, to) => {
@@ -141,7 +147,7 @@ export async function buildDominators(
       retained[root]! += retained[node]!;
     }
   });
-  return { dominator, retained, domOrder, domPosition, domSize, scratch: [vertex, size] };
+  return { dominator, retained, domOrder, domPosition, domSize, scratch: link };
 }
 
 interface Search {

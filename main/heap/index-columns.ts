@@ -99,7 +99,7 @@ export function heapOfColumns(path: string, rest: HeapRest, columns: ReadonlyMap
     firstRetainer: narrow('analysis firstRetainer', nodeCount + 1),
     retainer: narrow('analysis retainer', edgeCount),
     dominator: narrow('analysis dominator', nodeCount),
-    retained: wide('analysis retained', nodeCount),
+    retained: numbers('analysis retained', nodeCount),
     distance: narrow('analysis distance', nodeCount),
     domOrder: narrow('analysis domOrder', nodeCount),
     domPosition: narrow('analysis domPosition', nodeCount),

@@ -33,7 +33,7 @@ const KNOWN_TEXTS = [
  * V8 writes each WeakMap entry as two edges, from the key and from the table, whose names differ only in the leading
  * number: `12 / part of key (K @3) -> value (V @5) pair in WeakMap (table @7)`.
  */
-const ENTRY = /^\d+( \/ part of key \(.*? @\d+\) -> value \(.*? @\d+\) pair in WeakMap \(table @(\d+)\))$/;
+const ENTRY = /^\d+ \/ part of key \(.*? @\d+\) -> value \(.*? @\d+\) pair in WeakMap \(table @(\d+)\)$/;
 const MARK = new TextEncoder().encode(' / part of key (');
 /** Longest name looked at; both object names in it are class names or strings cut by V8 at 1,024 characters. */
 const MAX_NAME_BYTES = 16_384;
@@ -64,18 +64,15 @@ export async function scanStringTable(
   const strings: number[] = [];
   const pairs: number[] = [];
   const tableIds: number[] = [];
-  const pairNumbers = new Map<string, number>();
+  const pairOf = createPairNumbers(table);
   const decoder = new TextDecoder();
   const takeEntry = (index: number): void => {
     const raw = rawString(table, index, MAX_NAME_BYTES);
     const match = ENTRY.exec(decoder.decode(raw.bytes.subarray(raw.from, raw.to)));
     if (!match) return;
-    const text = match[1]!;
-    let pair = pairNumbers.get(text);
-    if (pair === undefined) pairNumbers.set(text, (pair = pairNumbers.size));
     strings.push(index);
-    pairs.push(pair);
-    tableIds.push(Number(match[2]));
+    pairs.push(pairOf(index));
+    tableIds.push(Number(match[1]));
   };
 
   const { starts, pages, count } = table;
@@ -105,6 +102,36 @@ export async function scanStringTable(
     pair: Uint32Array.from(pairs),
     tableId: Float64Array.from(tableIds),
   });
+}
+
+/**
+ * Numbers the texts behind the leading digits: the same number for the same bytes. Only numbers are kept, no texts: a
+ * heap may have millions of entries.
+ */
+function createPairNumbers(table: StringTable): (index: number) => number {
+  /** By hash: the first string of each text, and its number. Equal hashes are rare, and go on one behind the other. */
+  const byHash = new Map<number, number>();
+  const firsts: number[] = [];
+  const behindDigits = (index: number): Uint8Array => {
+    const { bytes, from, to } = rawString(table, index, MAX_NAME_BYTES);
+    let at = from;
+    while (at < to && (bytes[at]! - 0x30) >>> 0 <= 9) at++;
+    return bytes.subarray(at, to);
+  };
+  return (index) => {
+    const bytes = behindDigits(index);
+    let hash = 0x811c9dc5;
+    for (let p = 0; p < bytes.length; p++) hash = Math.imul(hash ^ bytes[p]!, 0x01000193);
+    for (; ; hash++) {
+      const found = byHash.get(hash | 0);
+      if (found === undefined) {
+        byHash.set(hash | 0, firsts.length);
+        return firsts.push(index) - 1;
+      }
+      const other = behindDigits(firsts[found]!);
+      if (other.length === bytes.length && other.every((byte, p) => byte === bytes[p])) return found;
+    }
+  };
 }
 
 function equals(table: StringTable, index: number, bytes: Uint8Array): boolean {

@@ -57,7 +57,7 @@ if (dump !== undefined) {
       })),
     id: Float64Array.from(heap.nodeId),
     shallow: Float64Array.from(heap.shallow),
-    retained: analysis.retained,
+    retained: Float64Array.from(analysis.retained),
     distance: Float64Array.from(analysis.distance, (value) => (value === 0xffffffff ? -1 : value)),
   });
 }
