@@ -141,17 +141,26 @@ async function filterNodes(
 /** Nodes whose name is marked. */
 async function namedNodes(heap: Heap, marked: Uint8Array, run: RunOptions | undefined): Promise<Uint32Array> {
   const { nodeCount, nodeName } = heap;
-  let count = 0;
-  await inSlices(quiet(run), 'aggregates', nodeCount, 1 << 19, (from, to) => {
-    for (let node = from; node < to; node++) count += marked[nodeName[node]!]!;
-  });
-  const found = new Uint32Array(count);
+  let found = new Uint32Array(1 << 16);
   let length = 0;
-  await inSlices(quiet(run), 'aggregates', count === 0 ? 0 : nodeCount, 1 << 19, (from, to) => {
-    for (let node = from; node < to; node++) if (marked[nodeName[node]!] === 1) found[length++] = node;
+  await inSlices(quiet(run), 'aggregates', nodeCount, NAMED_SLICE, (from, to) => {
+    if (found.length - length < to - from) {
+      const grown = new Uint32Array(Math.max(2 * found.length, length + NAMED_SLICE));
+      grown.set(found);
+      found = grown;
+    }
+    // Every node is written where the next one that is named goes: no branch that nobody can foresee.
+    let at = length;
+    for (let node = from; node < to; node++) {
+      found[at] = node;
+      at += marked[nodeName[node]!]!;
+    }
+    length = at;
   });
-  return found;
+  return found.slice(0, length);
 }
+
+const NAMED_SLICE = 1 << 18;
 
 /** Indexes below `count` for which the test holds. */
 async function collect(
