@@ -112,7 +112,7 @@ export function compareColumns(context: CompareColumnsContext): Column<CompareRo
       id: `${side}.objects`,
       label: SIDE_LABELS[side],
       hint,
-      widthPx: side === 'survived' ? 82 : 74,
+      widthPx: side === 'survived' ? 80 : 68,
       align: 'end',
       sortable: true,
       divider: side === 'new',
@@ -154,7 +154,7 @@ export function compareColumns(context: CompareColumnsContext): Column<CompareRo
       id: `delta.${measure}`,
       label,
       hint,
-      widthPx: measure === 'retainedBytes' ? 106 : 92,
+      widthPx: measure === 'retainedBytes' ? 98 : 84,
       align: 'end',
       sortable: true,
       divider: measure === 'shallowBytes',
@@ -172,7 +172,7 @@ export function compareColumns(context: CompareColumnsContext): Column<CompareRo
     id: 'new.retainedBytes',
     label: 'New retained',
     hint: 'What goes when the new objects of the class go',
-    widthPx: 120,
+    widthPx: 110,
     align: 'end',
     sortable: true,
     cell: (row) => {
@@ -186,12 +186,12 @@ export function compareColumns(context: CompareColumnsContext): Column<CompareRo
   };
 
   return [
-    { id: 'name', label: 'Class', widthPx: 380, sortable: true, firstOrder: 'ascending', cell: nameCell },
+    { id: 'name', label: 'Class', widthPx: 220, sortable: true, firstOrder: 'ascending', cell: nameCell },
     clickable('new', 'Objects that only the compared snapshot has; click a number to see them'),
     newRetained,
     clickable('dead', 'Objects that only the base snapshot has; click a number to see them'),
     clickable('survived', 'Objects in both; click a number to see them'),
-    objects('delta', 'Δ objects', 'Compared minus base', 84),
+    objects('delta', 'Δ objects', 'Compared minus base', 82),
     deltaBytes('shallowBytes', 'Δ size', 'Shallow size, compared minus base'),
     deltaBytes('retainedBytes', 'Δ retained', 'Retained size of the class, compared minus base'),
     bytes('new', 'New size', 'Shallow size of the new objects'),

@@ -165,7 +165,8 @@ export function heapColumns(context: HeapColumnsContext): Column<HeapRow>[] {
       id: 'refcount',
       label: 'Refcount',
       hint: 'Reference count that CPython kept for the object',
-      widthPx: 80,
+      // Immortal objects have ten digits.
+      widthPx: 108,
       align: 'end',
       sortable: true,
       cell: (row) => {
