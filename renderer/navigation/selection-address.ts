@@ -27,6 +27,8 @@ export function setToText(set: ObjectSet): string | null {
       return set.ordinals.length > MAX_ADDRESS_ORDINALS ? null : text('ordinals', set.ordinals.join('.'));
     case 'retainedBy':
       return text('retainedBy', set.ordinal);
+    case 'retainedByClass':
+      return text('retainedByClass', set.classIndex);
     case 'comparison':
       return text('comparison', set.baseId, set.comparedId, set.classIndex, set.side);
     case 'growth':
@@ -47,7 +49,8 @@ export function setFromText(text: string | null): ObjectSet | null {
   switch (by) {
     case 'all':
       return { by };
-    case 'class': {
+    case 'class':
+    case 'retainedByClass': {
       const classIndex = whole(a);
       return classIndex === null ? null : { by, classIndex };
     }

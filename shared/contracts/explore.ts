@@ -49,6 +49,7 @@ const set = v.variant('by', [
   v.object({ by: v.literal('group'), grouping, groupId: count }),
   v.object({ by: v.literal('ordinals'), ordinals: v.pipe(v.array(ordinal), v.minLength(1), v.maxLength(MAX_SELECTED)) }),
   v.object({ by: v.literal('retainedBy'), ordinal }),
+  v.object({ by: v.literal('retainedByClass'), classIndex: count }),
   v.object({
     by: v.literal('comparison'),
     ...pair,

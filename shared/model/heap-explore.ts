@@ -17,6 +17,8 @@ export type ObjectSet =
   | { readonly by: 'ordinals'; readonly ordinals: number[] }
   /** What goes when this object goes, itself included. */
   | { readonly by: 'retainedBy'; readonly ordinal: number }
+  /** What goes when all objects of this class go, they included. */
+  | { readonly by: 'retainedByClass'; readonly classIndex: number }
   /** A cell of a comparison; the snapshot asked must be the one the cell speaks of (`dead`: base, else compared). */
   | {
       readonly by: 'comparison';

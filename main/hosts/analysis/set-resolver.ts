@@ -4,7 +4,7 @@ import { comparisonNodes, type Comparison } from '#main/heap/compare.ts';
 import { growthObjects, growthTree } from '#main/heap/growth-tree.ts';
 import { objectsOfGroup } from '#main/heap/groups.ts';
 import type { Heap } from '#main/heap/heap.ts';
-import { allObjects, filterObjects, retainedObjects } from '#main/heap/object-sets.ts';
+import { allObjects, filterObjects, retainedObjects, retainedTogether } from '#main/heap/object-sets.ts';
 import type { RunOptions } from '#main/heap/run.ts';
 import { objectsOfString, stringValues } from '#main/heap/string-table.ts';
 import { makeTrio, trioObjects, type Trio } from '#main/heap/trio.ts';
@@ -65,6 +65,8 @@ export function createSetResolver(comparisons: ComparisonStore, findingObjects: 
         return Uint32Array.from(new Set(set.ordinals.filter((ordinal) => ordinal < heap.nodeCount))).sort();
       case 'retainedBy':
         return retainedObjects(heap, set.ordinal, run);
+      case 'retainedByClass':
+        return retainedTogether(heap, nodesOfClass(heap, set.classIndex), run);
       case 'comparison': {
         mustBe(snapshotId, set.side === 'dead' ? set.baseId : set.comparedId);
         const comparison = await pairOf(set, run);

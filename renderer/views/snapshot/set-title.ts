@@ -13,6 +13,8 @@ export function setTitle(set: ObjectSet, snapshotName: (id: string) => string): 
       return 'Selected objects';
     case 'retainedBy':
       return 'What one object retains, itself included';
+    case 'retainedByClass':
+      return 'What all objects of one class retain, they included';
     case 'comparison':
       return `${{ new: 'New in', dead: 'Gone in', survived: 'Survived into' }[set.side]} ${snapshotName(set.comparedId)} since ${snapshotName(set.baseId)}`;
     case 'growth':

@@ -14,6 +14,7 @@ const STATES: NavState[] = [
   snapshotNav('abc', 's1', { tab: 'findings', since: 'none' }),
   snapshotNav('abc', 's1', { group: 'module', narrow: { minShallowBytes: 1024, maxDistance: 4, notInId: 's 0:,' } }),
   snapshotNav('abc', 's1', { focus: { kind: 'set', set: { by: 'growth', baseId: 's:1', comparedId: 's2', lineId: 7 } } }),
+  snapshotNav('abc', 's1', { focus: { kind: 'set', set: { by: 'retainedByClass', classIndex: 12 } } }),
   snapshotNav('abc', 's1', { focus: { kind: 'set', set: { by: 'finding', findingId: 'caches/12:x', baseId: null } } }),
   snapshotNav('abc', 's1', { focus: { kind: 'set', set: { by: 'trio', firstId: 'a', secondId: 'b', thirdId: 'c', classIndex: null } } }),
   snapshotNav('abc', 's1', { focus: { kind: 'set', set: { by: 'comparison', baseId: 'a', comparedId: 'b', classIndex: 3, side: 'dead' } } }),

@@ -53,6 +53,24 @@ describe('summary', () => {
     expect(page.get('narrow-button').textContent).toContain('(2)');
   });
 
+  test('exactly what an object retains, by its id; an id that is not there is told', async () => {
+    const page = await start(hash);
+    await page.until(() => page.all('class-row').length > 3 && !(page.get('narrow-button') as HTMLButtonElement).disabled);
+    await page.click('narrow-button');
+    const ask = async (value: string) => {
+      await page.until(() => document.querySelector('[data-testid="narrow-retained-by"]') !== null);
+      const input = document.querySelector<HTMLInputElement>('[data-testid="narrow-retained-by"]');
+      if (input) input.value = value;
+      input?.dispatchEvent(new Event('input', { bubbles: true }));
+      input?.form?.requestSubmit();
+    };
+    await ask('@4');
+    await page.until(() => text().includes('has no object @4'));
+    await ask('5');
+    await page.until(() => location.hash.includes('set=retainedBy:2') || location.hash.includes('set=retainedBy%3A2'));
+    expect(page.get('focus-title').textContent).toBe('What one object retains, itself included');
+  });
+
   test('a set of objects says what it is and how much', async () => {
     const page = await start(`${hash}?set=growth:s1:s2:7`);
     await page.until(() => page.all('object-row').length === 2);
