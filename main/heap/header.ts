@@ -7,7 +7,7 @@ export interface HeapHeader {
   readonly edgeFields: readonly string[];
   readonly edgeKinds: readonly string[];
   readonly locationFields: readonly string[];
-  /** Counts as declared; null where the producer declares none. */
+  /** Counts as declared; null where the producer declares none, or 0. */
   readonly nodeCount: number | null;
   readonly edgeCount: number | null;
   /** Ordinal of the root. */
@@ -36,8 +36,9 @@ export function readHeader(value: unknown, offset: number): HeapHeader {
   const edgeFields = fields(meta, 'edge_fields', EDGE_FIELDS, offset);
   const nodeKinds = kinds(meta, 'node_types', nodeFields.indexOf('type'), MAX_NODE_KINDS, offset);
   const edgeKinds = kinds(meta, 'edge_types', edgeFields.indexOf('type'), MAX_EDGE_KINDS, offset);
-  const nodeCount = count(snapshot, 'node_count', offset);
-  const edgeCount = count(snapshot, 'edge_count', offset);
+  // Hermes writes 0 for both and calls it a hint; a snapshot without nodes is refused when it has been read.
+  const nodeCount = count(snapshot, 'node_count', offset) || null;
+  const edgeCount = count(snapshot, 'edge_count', offset) || null;
   const rootIndex = count(snapshot, 'root_index', offset) ?? 0;
   if (rootIndex % nodeFields.length !== 0) {
     throw heapFormatError('corrupt', `The root index ${rootIndex} is not the start of a node`, offset);
