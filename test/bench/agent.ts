@@ -1,6 +1,8 @@
 /** Snapshots of the Python agent: stall against a bare fork, time, objects a second, memory, by way of taking them. */
 // Its cost to a busy program: node build/bench.mjs agent-idle
-// node build/bench.mjs agent [--python PATH] [--objects 200000,1000000] [--modes clone,stopTheWorld,fork] [--runs 3]
+// node build/bench.mjs agent [--python PATH] [--heaps 200000:100,1000000:1024,5000000:4096] [--modes clone,stopTheWorld] [--runs 5] [--peers guppy,pympler,objgraph]
+// A heap is a number of objects and MiB of buffers besides. The Python walk: --modes fork,inProcess, best with --runs 1. The
+// peers have to be installed for the interpreter, as in: python -m venv V && V/bin/pip install guppy3 pympler objgraph; --python V/bin/python.
 import { existsSync, rmSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -11,8 +13,9 @@ import { supportedInterpreters } from '#test/integration/python-agent/interprete
 const { values } = parseArgs({
   options: {
     python: { type: 'string' },
-    objects: { type: 'string', default: '200000,1000000' },
-    modes: { type: 'string', default: 'clone,stopTheWorld,fork' },
+    heaps: { type: 'string', default: '200000:100,1000000:1024,5000000:4096' },
+    modes: { type: 'string', default: 'clone,stopTheWorld' },
+    peers: { type: 'string', default: '' },
     runs: { type: 'string', default: '5' },
   },
 });
@@ -29,19 +32,20 @@ const median = (list: number[]): number => list.sort((a, b) => a - b)[list.lengt
 async function ask(target: Target, command: string): Promise<number[]> {
   const before = target.stdout.length;
   target.tell(command);
-  const line = await until(command, () => /^(\w+) ([\d. ]+);/m.exec(target.stdout.slice(before)) ?? undefined);
+  const line = await until(command, () => /^(\w+) ([\d. ]+);/m.exec(target.stdout.slice(before)) ?? undefined, 600_000);
   return (line[2] as string).split(' ').map(Number);
 }
 
 const rows: string[][] = [['objects', 'resident MB', 'mode', 'nodes', 'copy ms', 'fork() ms', 'ratio', 'stall ms', 'with fork() ms', 'walk ms', 'total ms', 'CPU ms', 'objects/s of CPU', 'file MB', 'copy B/object', 'target grew MB', 'blocks']];
-for (const count of values.objects.split(',').map(Number)) {
-  const target = new Target(python, [join(import.meta.dirname, 'agent-target.py'), String(count)]);
+const peerRows: string[][] = [['objects', 'tool', 'stall ms', 'total ms', 'CPU ms', 'peak more MB']];
+for (const [count = 0, ballast = 0] of values.heaps.split(',').map((heap) => heap.split(':').map(Number))) {
+  const target = new Target(python, [join(import.meta.dirname, 'agent-target.py'), String(count), String(ballast)]);
   const client = await Client.open((await target.meet()).webSocketUrl);
   try {
-    await until('a built heap', () => target.stdout.includes('ready'), 120_000);
+    await until('a built heap', () => target.stdout.includes('ready'), 300_000);
     const { version } = await client.call('Python.getInfo');
     if (rows.length === 1) process.stdout.write(`CPython ${String(version)}; ${runs} runs: pauses the least, the rest the median\n`);
-    for (const mode of values.modes.split(',')) {
+    for (const mode of values.modes.split(',').filter((one) => one !== '')) {
       const cpu: number[] = [], stalls: number[] = [], pauses: number[] = [], calls: number[] = [], bare: number[] = [], walks: number[] = [], totals: number[] = [], grew: number[] = [], blocks: number[] = [];
       let last: Params = {};
       let resident = 0;
@@ -76,6 +80,14 @@ for (const count of values.objects.split(',').map(Number)) {
         median(walks).toFixed(0), mid.toFixed(0), median(cpu).toFixed(0), ((nodes / (median(cpu) || mid)) * 1000).toExponential(2), (fileBytes / 1e6).toFixed(0),
         last['copyBytes'] ? (Number(last['copyBytes']) / nodes).toFixed(0) : '-', median(grew).toFixed(1), String(median(blocks)),
       ]);
+      process.stderr.write(`${rows.at(-1)?.join('  ') ?? ''}\n`);
+    }
+    for (const peer of values.peers.split(',').filter((one) => one !== '')) {
+      const tries: number[][] = [];
+      for (let run = 0; run < Math.min(runs, 3); run++) tries.push(await ask(target, `peer ${peer}`));
+      const column = (index: number): number[] => tries.map((one) => one[index] ?? NaN);
+      if (Math.max(...column(0)) === 0) peerRows.push([String(count), `${peer} is not installed`, '', '', '', '']);
+      else peerRows.push([String(count), peer, median(column(2)).toFixed(0), median(column(0)).toFixed(0), median(column(1)).toFixed(0), (Math.max(...column(3)) / 1e6).toFixed(0)]);
     }
   } finally {
     client.close();
@@ -83,5 +95,9 @@ for (const count of values.objects.split(',').map(Number)) {
     await target.dispose();
   }
 }
-const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => (row[column] as string).length))) ?? [];
-for (const row of rows) process.stdout.write(row.map((cell, column) => cell.padStart(widths[column] as number)).join('  ') + '\n');
+function print(table: string[][]): void {
+  const widths = table[0]?.map((_, column) => Math.max(...table.map((row) => (row[column] as string).length))) ?? [];
+  for (const row of table) process.stdout.write(row.map((cell, column) => cell.padStart(widths[column] as number)).join('  ') + '\n');
+}
+if (rows.length > 1) print(rows);
+if (peerRows.length > 1) print(peerRows);

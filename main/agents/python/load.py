@@ -135,10 +135,14 @@ def start_injected(rendezvous):
             raise RuntimeError(reason)
         compiled = _compiled(rendezvous)
         package = load(False, compiled)
+        import time
         for _ in range(5000):  # ten seconds, for a predecessor that is just being detached
-            if not package.lifecycle.leaving():
-                break
-            package.lifecycle.time.sleep(0.002)
+            try:
+                if not package.lifecycle.leaving():
+                    break
+            except (AttributeError, NameError, TypeError):
+                pass  # it has gone this moment, and emptied its modules
+            time.sleep(0.002)
             package = load(False, compiled)
         package.start(rendezvous=rendezvous, origin='inject')
     except BaseException as error:

@@ -146,6 +146,39 @@ describe.each(found)('agent life cycle on CPython $version', ({ path }) => {
     expect(target.stderr).toBe('');
   });
 
+  it('leaves only empty shells of classes to a program whose collector is off', async () => {
+    const program = [
+      'import gc, os, sys',
+      'gc.collect(); gc.disable()',
+      'def look():',
+      '    gc.set_debug(gc.DEBUG_SAVEALL); gc.collect(); gc.set_debug(0)',
+      '    code = [f.__qualname__ for f in gc.garbage if type(f).__name__ == "function" and f.__module__.startswith("heaphouse")]',
+      '    modules = [m for m in gc.garbage if type(m) is type(sys)]',
+      '    spaces = [d for d in gc.garbage if type(d) is dict and str(d.get("__name__")).startswith("heaphouse")]',
+      '    paths = [p for p in list(sys.path_importer_cache) + sys.path if p.startswith(AGENT)]',
+      '    print("left", len(modules), len(spaces), code[:9], paths, sum(map(sys.getsizeof, gc.garbage)) < 200000, flush=True)',
+      'print("up", flush=True)',
+      'for line in sys.stdin:',
+      '    exec(line)',
+    ].join('\n');
+    const target = launch(path, ['-c', program], { agent: false });
+    await target.says('up');
+    target.tell(`exec(compile(open(${JSON.stringify(INJECT)}).read(),${JSON.stringify(INJECT)},"exec"),{"__name__":"heaphouse_agent_inject","RENDEZVOUS":${JSON.stringify(target.rendezvous)}})`);
+    const client = await Client.open((await target.meet()).webSocketUrl);
+    expect(await client.evaluate('6 * 7')).toBe(42);
+    await client.call('Python.enable', { batches: true });
+    await client.call('Python.writeHeapSnapshot', { path: join(target.folder, 'one.heapsnapshot'), reportProgress: false });
+    await client.call('Python.detach');
+    await until('the end of the agent', () => client.closed !== undefined);
+    target.tell('import time; end = time.time() + 5');
+    target.tell('while len(os.listdir("/proc/self/task")) > 1 and time.time() < end: time.sleep(0.01)');
+    target.tell(`AGENT = ${JSON.stringify(PACKAGE_PARENT)}`);
+    target.tell('look()');
+    await target.says('left ');
+    expect(target.stdout).toContain('left 0 0 [] [] True');
+    expect(target.stderr).toBe('');
+  });
+
   it('starts from a program, stops, and starts again', () => {
     const code = [
       'import sys, os, gc',

@@ -196,11 +196,19 @@ P.calibrate = lambda read: dict(right(read), functionCode=16 + right(read)['func
       if (mode === 'clone') expect(performance.now() - asked).toBeLessThan(1000);
       expect(existsSync(file(mode))).toBe(false);
       expect(children(target.pid)).toEqual([]);
-      const other = await Client.open((await target.meet()).webSocketUrl);
-      void other.request('Python.writeHeapSnapshot', { path: file(`gone-${mode}`), mode });
-      await until('progress', () => other.events.some((one) => one.method.endsWith('Progress')));
-      other.terminate();
-      await until('removal of the partial file', () => !existsSync(file(`gone-${mode}`)));
+      // On a crowded machine it may be finished before we are gone: then it was none to be removed, and once more.
+      let removed = false;
+      for (let attempt = 0; attempt < 5 && !removed; attempt++) {
+        const path = file(`gone-${mode}-${attempt}`);
+        const other = await Client.open((await target.meet()).webSocketUrl);
+        void other.request('Python.writeHeapSnapshot', { path, mode });
+        await until('progress', () => other.events.some((one) => one.method.endsWith('Progress')));
+        other.terminate();
+        const isWhole = (): boolean => existsSync(path) && readFileSync(path).subarray(-20).toString().trimEnd().endsWith('}');
+        await until('removal of the partial file', () => !existsSync(path) || isWhole());
+        removed = !existsSync(path);
+      }
+      expect(removed).toBe(true);
     }
     await until('end of the copies', () => children(target.pid).length === 0);
     expect(await client.call('Python.writeHeapSnapshot', { path: file('last'), mode: 'clone' })).toMatchObject({ mode: 'clone' });

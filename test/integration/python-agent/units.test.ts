@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { PACKAGE_PARENT, TARGETS } from './agent-client.ts';
@@ -15,4 +16,11 @@ describe.each(found)('parts of the agent on CPython $version', ({ path }) => {
     expect(run.stdout.trim().split('\n').length).toBe(7);
     expect(run.status).toBe(0);
   });
+});
+
+it('lists every module of the agent: one that is not would be loaded by import, and leave its folder in path_importer_cache', () => {
+  const folder = join(PACKAGE_PARENT, 'heaphouse_agent');
+  const listed = [...(/PARTS = \(([^)]*)\)/.exec(readFileSync(join(folder, '__init__.py'), 'utf8'))?.[1] ?? '').matchAll(/'(\w+)'/g)].map((match) => match[1]);
+  const there = readdirSync(folder).filter((name) => name.endsWith('.py') && name !== '__init__.py').map((name) => name.slice(0, -3));
+  expect([...listed].sort()).toEqual(there.sort());
 });

@@ -17,7 +17,7 @@ PARTS = ('compat', 'codec', 'static', 'rendezvous', 'httpio', 'websocket', 'wake
          'probes', 'native', 'forking', 'snapshot', 'fields', 'remote', 'faults',
          'sampling', 'profiles', 'cpusampling', 'domainprofiler',
          'referrers', 'linetrace', 'garbage', 'domainruntime', 'domainheap', 'domainmemory',
-         'domainrefs', 'domainpython', 'dispatch', 'peer', 'server', 'lifecycle')
+         'domainrefs', 'domainpython', 'dispatch', 'peer', 'server', 'undo', 'lifecycle')
 
 
 def start(rendezvous=None, port=0, origin='program', wait=False):

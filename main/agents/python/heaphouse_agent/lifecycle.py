@@ -1,6 +1,6 @@
 """Starting, forking and ending: the one agent of this process."""
 from . import (VERSION, forking, gcevents, linetrace, memory, native, own, rendezvous as meeting, sampling,
-               workers)
+               undo, workers)
 from .compat import _thread, atexit, deque, epoch_ms, os, sys, time
 from .dispatch import Session
 from .server import Server
@@ -214,11 +214,16 @@ class Agent(object):
         own.extra.clear()
         if current is self:
             current = None
+        mine = []
         for name, module in own.modules():
+            if getattr(module, '__dict__', {}).get('__name__') == name:
+                mine.append(module)
             if sys.modules.get(name) is module:  # the next agent may be loading already
                 sys.modules.pop(name, None)
         self.sessions.clear()
         self.thread_ended = True
+        if self.origin != 'program':  # that one may hold our modules, and start us again
+            workers.at_end[:] = [undo.empty, mine, self]
 
     def meet(self, folder):
         """Publishes the address in a rendezvous folder."""
@@ -240,6 +245,7 @@ class Agent(object):
         pid_files, self.files = self.files, []
         del pid_files
         own.threads.clear()
+        workers.starting.clear()
         sampling.forked()
         linetrace.disarm_all()
         self.gc.remove()

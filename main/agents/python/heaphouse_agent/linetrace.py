@@ -383,10 +383,12 @@ def trace_call(function, variable, most, limit_ms):
 
 class State(object):
     armed = []
+    abandoned = False  # the agent left while a function of the program led to a hook of ours
 
 
 def disarm_all():
     """The agent leaves."""
+    State.abandoned = State.abandoned or bool(State.armed)
     for armed in State.armed[:]:
         armed.disarm()
         armed.release()
