@@ -112,7 +112,7 @@ export function compareColumns(context: CompareColumnsContext): Column<CompareRo
       id: `${side}.objects`,
       label: SIDE_LABELS[side],
       hint,
-      widthPx: side === 'survived' ? 80 : 68,
+      widthPx: { new: 76, dead: 68, survived: 78 }[side],
       align: 'end',
       sortable: true,
       divider: side === 'new',
@@ -154,7 +154,7 @@ export function compareColumns(context: CompareColumnsContext): Column<CompareRo
       id: `delta.${measure}`,
       label,
       hint,
-      widthPx: measure === 'retainedBytes' ? 98 : 84,
+      widthPx: measure === 'retainedBytes' ? 96 : 82,
       align: 'end',
       sortable: true,
       divider: measure === 'shallowBytes',
@@ -172,7 +172,7 @@ export function compareColumns(context: CompareColumnsContext): Column<CompareRo
     id: 'new.retainedBytes',
     label: 'New retained',
     hint: 'What goes when the new objects of the class go',
-    widthPx: 110,
+    widthPx: 120,
     align: 'end',
     sortable: true,
     cell: (row) => {
@@ -186,7 +186,7 @@ export function compareColumns(context: CompareColumnsContext): Column<CompareRo
   };
 
   return [
-    { id: 'name', label: 'Class', widthPx: 220, sortable: true, firstOrder: 'ascending', cell: nameCell },
+    { id: 'name', label: 'Class', widthPx: 214, sortable: true, firstOrder: 'ascending', cell: nameCell },
     clickable('new', 'Objects that only the compared snapshot has; click a number to see them'),
     newRetained,
     clickable('dead', 'Objects that only the base snapshot has; click a number to see them'),

@@ -166,7 +166,7 @@ export function heapColumns(context: HeapColumnsContext): Column<HeapRow>[] {
       label: 'Refcount',
       hint: 'Reference count that CPython kept for the object',
       // Immortal objects have ten digits.
-      widthPx: 108,
+      widthPx: 120,
       align: 'end',
       sortable: true,
       cell: (row) => {

@@ -5,7 +5,7 @@
  * Everything shown is in a folder of its own (`DEMO`): the samples, the home folder, the data folder and the programs. A
  * picture with a path of the machine in it is refused. What could not be made is listed at the end, and fails the run.
  */
-import { copyFileSync, cpSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -13,6 +13,7 @@ import { testId } from '../driver/app-driver.ts';
 import { projectRoot } from '../driver/browser-path.ts';
 import { startChild, type Child } from '../driver/processes.ts';
 import { HOSTS, startApp, suiteOn, type App } from '../pages/app.ts';
+import { smallPng } from './small-png.ts';
 
 const THEMES = ['light', 'dark'] as const;
 const WIDTH_PX = 1_440;
@@ -39,7 +40,7 @@ function makeDemo(): NodeJS.ProcessEnv {
   return { HOME: join(DEMO, 'home'), PWD: DEMO, PATH: [join(DEMO, 'bin'), ...system].join(delimiter), HEAPHOUSE_DATA_DIR: join(DEMO, 'data'), PYENV_ROOT: '', NVM_DIR: '', VIRTUAL_ENV: '', CONDA_PREFIX: '' };
 }
 
-const settle = (ms = 900) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+const settle = (ms = 600) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 describe.skipIf(chromium.missing !== null)(suiteOn(chromium, 'pictures'), () => {
   let app: App;
@@ -86,14 +87,14 @@ describe.skipIf(chromium.missing !== null)(suiteOn(chromium, 'pictures'), () => 
       await settle();
       for (const theme of THEMES) {
         await useTheme(theme);
-        await settle(450);
+        await settle(350);
         await maskMachine();
         const text = await app.driver.evaluate<string>(`[document.body.innerText, ...[...document.querySelectorAll('input,textarea')].map((field) => field.value)].join('\\n')`);
         for (const part of PRIVATE) {
           const at = text.indexOf(part);
           if (at >= 0) throw new Error(`the picture would show ${text.slice(at, at + 80).split('\n')[0]}`);
         }
-        copyFileSync(await app.driver.screenshot(`${name}-${theme}`), join(images, `${name}-${theme}.png`));
+        writeFileSync(join(images, `${name}-${theme}.png`), smallPng(readFileSync(await app.driver.screenshot(`${name}-${theme}`))));
       }
       made.add(name);
     } catch (error) {
@@ -211,7 +212,7 @@ describe.skipIf(chromium.missing !== null)(suiteOn(chromium, 'pictures'), () => 
       const analysed = async (address: string) => {
         await go(address);
         await app.snapshot.waitForAnalysis();
-        await settle(1_500);
+        await settle(900);
       };
       await picture(`${name}-summary`, async () => {
         await analysed(second);
@@ -248,7 +249,7 @@ describe.skipIf(chromium.missing !== null)(suiteOn(chromium, 'pictures'), () => 
       const compared = async (address: string) => {
         await go(address);
         await app.compare.waitUntilReady();
-        await settle(1_500);
+        await settle(900);
       };
       await picture(`${name}-compare`, async () => {
         await compared(comparison);
@@ -256,7 +257,8 @@ describe.skipIf(chromium.missing !== null)(suiteOn(chromium, 'pictures'), () => 
         await app.compare.holdersOf(className);
       });
       await picture(`${name}-set`, async () => {
-        await app.driver.evaluate<null>(`(document.querySelector('${testId('compare-row')} [data-testid="cell-new.objects"] button, ${testId('compare-row')} [data-testid="cell-new.objects"] [role=button], ${testId('compare-row')} [data-testid="cell-new.objects"]').click(), null)`);
+        await compared(`${comparison}?tab=growth`);
+        await click('growth-show-all');
         await waitFor(testId('focus-title'));
         await settle(1_500);
       });
