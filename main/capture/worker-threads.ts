@@ -96,7 +96,7 @@ export function createWorkerThreads(target: OpenTarget): WorkerThreads {
       await open();
       const one = running(id);
       if (one.busy) await abortable(one.busy, options.signal);
-      return one.snapshots.take(path, {
+      const taken = await one.snapshots.take(path, {
         ...options,
         busyUntil(idle) {
           const own = idle.finally(() => {
@@ -105,6 +105,8 @@ export function createWorkerThreads(target: OpenTarget): WorkerThreads {
           one.busy = own;
         },
       });
+      const notes = [...taken.receipt.notes, 'of a worker thread: the main thread passed the data on, and stood still for moments of that time'];
+      return { ...taken, receipt: { ...taken.receipt, notes } };
     },
     async withIds(idEpoch) {
       const matches = await Promise.all([...watched.values()].map(async ({ worker, snapshots }) => ((await snapshots.sameIds(idEpoch)) ? worker : undefined)));

@@ -106,6 +106,32 @@ describe.each(nodeTargets())('$name', ({ path: node }) => {
     expect((await snapshot(first.id, 'long.heapsnapshot')).nodes).toBeGreaterThan(1_000);
   });
 
+  it('the main thread goes on, with gaps, while another is captured; an object of a thread is pinned there and let go on detach', { timeout: 60_000 }, async () => {
+    const target = await launch(node, '-e', `
+      const { Worker } = require('worker_threads');
+      const code = "class Kept { constructor(i) { this.i = i; } } globalThis.kept = Array.from({ length: 200000 }, (_, i) => new Kept(i));" +
+        "setInterval(() => require('worker_threads').parentPort.postMessage(Object.getOwnPropertyNames(globalThis).filter((name) => name.startsWith('$hh')).join()), 50)";
+      new Worker(code, { eval: true }).on('message', (pins) => console.log('pins=' + pins));
+      let last = performance.now(), longest = 0;
+      setInterval(() => { const now = performance.now(); longest = Math.max(longest, now - last); last = now; }, 5);
+      setInterval(() => { console.log('gap=' + Math.round(longest)); longest = 0; }, 200);
+    `);
+    await start(target);
+    const [thread] = await threads(1);
+    const from = target.stdout().length;
+    const taken = await snapshot(thread!.id, 'a.heapsnapshot');
+    const gaps = [...target.stdout().slice(from).matchAll(/gap=(\d+)/g)].map((match) => Number(match[1]));
+    console.info(`thread stood still for at most ${Math.round(taken.receipt.pauseMs!)} ms; longest gaps of the main thread: ${gaps.join(', ')} ms`);
+    expect(taken.receipt.pauseMs!).toBeGreaterThan(Math.max(...gaps));
+
+    const asked = { heapId: idsOf(taken.path, 'Kept')[0]!, className: 'Kept', idEpoch: taken.idEpoch };
+    const lastPins = () => [...target.stdout().matchAll(/pins=(.*)/g)].at(-1)?.[1];
+    const pin = await host.live.pin(asked);
+    await until('the pin in the thread', () => lastPins() === pin.name);
+    await host.capture.detach({});
+    await until('the pin gone', () => lastPins() === '');
+  });
+
   it('a cancelled snapshot of a thread leaves nothing, and the thread can be captured again', { timeout: 60_000 }, async () => {
     await start(await launch(node, '-e', `
       const { Worker } = require('worker_threads');
