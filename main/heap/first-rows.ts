@@ -2,7 +2,7 @@ import type { RowQuery } from '#shared/model/heap.ts';
 
 import { quiet } from './filter.ts';
 import type { Heap } from './heap.ts';
-import { orderByText, PREFIX_CHARS, textPrefix } from './order.ts';
+import { MAX_TEXT_RUN, orderByText, PREFIX_CHARS, textPrefix } from './order.ts';
 import { inSlices } from './run.ts';
 import type { RunOptions } from './run.ts';
 import { PAGE_BYTES } from './strings.ts';
@@ -125,14 +125,32 @@ export async function firstByText(
   run?: RunOptions,
 ): Promise<Uint32Array> {
   const prefixes = new Float64Array(count);
-  const first = await firstByNumber(count, (i) => (prefixes[i] = prefix(i)), descending, run);
-  const last = prefixes[first[first.length - 1]!]!;
-  const near: number[] = [];
-  await inSlices(quiet(run), 'aggregates', count, 1 << 17, (from, to) => {
-    for (let i = from; i < to; i++) if (descending ? prefixes[i]! >= last : prefixes[i]! <= last) near.push(i);
+  await inSlices(quiet(run), 'aggregates', count, 1 << 16, (from, to) => {
+    for (let i = from; i < to; i++) prefixes[i] = prefix(i);
   });
-  const order = await orderByText(near.length, (i) => text(near[i]!), descending, run, (i) => prefixes[near[i]!]!);
-  return order.subarray(0, FIRST_ROWS).map((i) => near[i]!);
+  const first = await firstByNumber(count, (i) => prefixes[i]!, descending, run);
+  const last = prefixes[first[first.length - 1]!]!;
+  const before: number[] = [];
+  const ties: number[] = [];
+  await inSlices(quiet(run), 'aggregates', count, 1 << 17, (from, to) => {
+    for (let i = from; i < to; i++) {
+      const value = prefixes[i]!;
+      // More ties than are told apart stay in file order: no more of them are needed.
+      if (value === last) {
+        if (ties.length <= MAX_TEXT_RUN) ties.push(i);
+      } else if (descending ? value > last : value < last) before.push(i);
+    }
+  });
+  const ordered = async (rows: readonly number[]): Promise<Uint32Array> => {
+    const order = await orderByText(rows.length, (i) => text(rows[i]!), descending, run, (i) => prefixes[rows[i]!]!);
+    return order.map((i) => rows[i]!);
+  };
+  const head = await ordered(before);
+  const tail = ties.length > MAX_TEXT_RUN ? ties : await ordered(ties);
+  const order = new Uint32Array(Math.min(FIRST_ROWS, count));
+  order.set(head);
+  for (let at = head.length; at < order.length; at++) order[at] = tail[at - head.length]!;
+  return order;
 }
 
 const QUOTE = 0x22;

@@ -49,7 +49,7 @@ export async function orderByNumber(
 }
 
 /** Runs of equal prefixes longer than this stay in file order. */
-const MAX_TEXT_RUN = 100_000;
+export const MAX_TEXT_RUN = 100_000;
 
 /**
  * Sorts by text: by the first characters as a number, then the runs that are equal in them. Order is by UTF-16 unit,

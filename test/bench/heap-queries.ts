@@ -44,6 +44,7 @@ for (const file of files) {
     'instances, by name': (start) => instanceRows(heap, largestClass, { start, end: start + 100, sort: { by: 'name', order: 'ascending' } }),
     'all objects, by retained size': (start) => nodeSetRows(heap, everything, { start, end: start + 100 }),
     'text search': (start) => searchNodes(heap, 'session', { start, end: start + 100 }),
+    'regex search, end': (start) => searchNodes(heap, '/token$/', { start, end: start + 100 }),
     'regex search': (start) => searchNodes(heap, '/se[rs]s?/i', { start, end: start + 100 }),
     'most retainers': (start) => retainerRows(heap, mostRetainers, { start, end: start + 100 }),
     'most fields': (start) => fieldRows(heap, mostFields, { start, end: start + 100 }),

@@ -4,7 +4,7 @@ import { firstByNumber, firstByText, FIRST_ROWS, namePrefix } from '#main/heap/f
 import { matchStrings, requiredText, textFilter } from '#main/heap/filter.ts';
 import { nodeSetRows } from '#main/heap/nodes.ts';
 import { openHeap } from '#main/heap/open.ts';
-import { orderByNumber, orderByText } from '#main/heap/order.ts';
+import { orderByNumber, orderByText, textPrefix } from '#main/heap/order.ts';
 import { stringOf } from '#main/heap/strings.ts';
 import { tempFile } from '#test/fixtures/heap/build.ts';
 import { mulberry32, writeSyntheticSnapshot } from '#test/fixtures/heap/generate.ts';
@@ -42,6 +42,17 @@ describe('the first rows', () => {
     for (const descending of [false, true]) {
       const whole = await orderByText(count, text, descending);
       expect(await firstByText(count, prefix, text, descending)).toEqual(whole.slice(0, FIRST_ROWS));
+    }
+  });
+
+  it.each([
+    ['most names begin alike: the order of the file', 250_000, (i: number) => (i % 1_000 === 0 ? 'aa' : i % 500 === 0 ? 'zz' : 'middle ') + String(i)],
+    ['some thousands begin alike: sorted by what follows', COUNT, (i: number) => (i % 40 === 0 ? 'alike to ' : 'other to ') + String((i * 7_919) % COUNT)],
+    ['fewer than a page come before', COUNT, (i: number) => (i < 700 ? 'before ' : i % 3 === 0 ? 'middle ' : `x${i % 10}`) + String(-i)],
+  ])('by text, where %s', async (_name, count, text) => {
+    for (const descending of [false, true]) {
+      const whole = await orderByText(count, text, descending);
+      expect(await firstByText(count, (i) => textPrefix(text(i)), text, descending)).toEqual(whole.slice(0, FIRST_ROWS));
     }
   });
 
