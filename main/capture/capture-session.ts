@@ -11,6 +11,7 @@ import { cancelledError, HeaphouseError, toWireError, type WireError } from '#sh
 import { openTarget, type OpenTarget } from '../cdp/open-target.ts';
 import { createAllocationsService, type AllocationsService } from './allocations/allocations-service.ts';
 import { createEmitter } from './emitter.ts';
+import { createStackRecording } from './allocation-stacks.ts';
 import { createLiveObjects, type LiveObjects } from './live-objects.ts';
 import { startMemoryRecorder } from './memory/memory-recorder.ts';
 import { createMemoryService, type MemoryService } from './memory/memory-service.ts';
@@ -67,7 +68,7 @@ export interface CaptureSession {
   /** Answers of the `allocations` contract. */
   allocations: AllocationsService;
   /** Answers of the `live` contract. */
-  liveObjects: LiveObjects['methods'];
+  liveObjects: LiveObjects['methods'] & ReturnType<typeof createStackRecording>;
   /** Answers of the `references` contract. */
   references: ReferencesMethods;
   onState(listener: (state: CaptureState) => void): Dispose;
@@ -342,6 +343,11 @@ export function createCaptureSession(): CaptureSession {
     },
   });
 
+  const stackRecording = createStackRecording(() => {
+    const { kind, target } = requireLive();
+    return { kind, session: target.session };
+  });
+
   const references = createReferencesService({
     target: () => {
       const { kind, target } = requireLive();
@@ -373,7 +379,7 @@ export function createCaptureSession(): CaptureSession {
     memory: memory.methods,
     allocations,
     references,
-    liveObjects: liveObjects.methods,
+    liveObjects: { ...liveObjects.methods, ...stackRecording },
     onState(listener) {
       const dispose = states.on(listener);
       // Whoever subscribes late must not miss that it is over.

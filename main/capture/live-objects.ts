@@ -22,7 +22,7 @@ export interface LiveObjectsOptions {
 }
 
 export interface LiveObjects {
-  methods: ServiceHandlers<typeof liveContract>['methods'];
+  methods: Omit<ServiceHandlers<typeof liveContract>['methods'], 'allocationStacks' | 'recordAllocationStacks'>;
   /** Takes all pins out of the target. Never fails: a target that has gone needs nothing. */
   release(): Promise<void>;
 }

@@ -15,7 +15,7 @@ import type { Table } from './table.ts';
 /** The summary: objects (all, or those of a set) by class, module, package or node type. */
 
 /** Names of the groups of one grouping, and the group of a node. */
-interface Groups {
+export interface Groups {
   readonly names: readonly string[];
   of(node: number): number;
 }
@@ -30,8 +30,16 @@ export function groupsBy(heap: Heap, grouping: Grouping): Groups {
   return groups;
 }
 
+/** Groups that are read from elsewhere, here allocation sites; `groupsBy` gives them from then on. */
+export function provideGroups(heap: Heap, grouping: Grouping, groups: Groups): void {
+  const known = groupsOf.get(heap) ?? new Map<Grouping, Groups>();
+  known.set(grouping, groups);
+  groupsOf.set(heap, known);
+}
+
 function makeGroups(heap: Heap, grouping: Grouping): Groups {
   const { classOf, nodeKind } = heap;
+  if (grouping === 'site') return { names: ['(not recorded)'], of: () => 0 };
   if (grouping === 'kind') return { names: heap.header.nodeKinds, of: (node) => nodeKind[node]! };
   if (grouping === 'class') {
     return { names: Array.from({ length: heap.classes.count }, (_, i) => className(heap, i)), of: (node) => classOf[node]! };

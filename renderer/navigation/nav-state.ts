@@ -18,7 +18,7 @@ export type SnapshotFocus =
 export const SNAPSHOT_TABS = ['summary', 'containment', 'dominators', 'statistics', 'strings', 'findings', 'query'] as const;
 export type SnapshotTab = (typeof SNAPSHOT_TABS)[number];
 
-export const GROUPINGS: readonly Grouping[] = ['class', 'module', 'package', 'kind'];
+export const GROUPINGS: readonly Grouping[] = ['class', 'module', 'package', 'kind', 'site'];
 
 /** How the dominators are drawn. */
 export const DOMINATOR_SHAPES = ['tree', 'classes', 'treemap'] as const;

@@ -11,7 +11,7 @@ export type Narrow = Pick<
 >;
 
 const MAX_ADDRESS_ORDINALS = 500;
-const GROUPINGS: readonly Grouping[] = ['class', 'module', 'package', 'kind'];
+const GROUPINGS: readonly Grouping[] = ['class', 'module', 'package', 'kind', 'site'];
 const SIDES = ['new', 'dead', 'survived'] as const;
 
 export function setToText(set: ObjectSet): string | null {

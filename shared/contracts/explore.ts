@@ -10,6 +10,7 @@ import {
   MAX_SELECTED,
   MAX_TREEMAP_CELLS,
   type AddedRow,
+  type AllocationStack,
   type ContainmentRow,
   type DominatedClassRow,
   type DominatorClassRow,
@@ -39,7 +40,7 @@ const bytes = v.pipe(v.number(), v.finite(), v.minValue(0));
 
 const pair = { baseId: snapshotId, comparedId: snapshotId };
 const trio = { firstId: snapshotId, secondId: snapshotId, thirdId: snapshotId };
-const grouping = v.picklist(['class', 'module', 'package', 'kind']);
+const grouping = v.picklist(['class', 'module', 'package', 'kind', 'site']);
 const limit = v.pipe(count, v.minValue(1), v.maxValue(200));
 
 /** The same as `ObjectSet` of the model. */
@@ -183,6 +184,8 @@ export const exploreContract = defineService('explore', {
         ignore: v.pipe(v.array(ordinal), v.maxLength(1_000)),
       }),
     ),
+    /** Where it was allocated, if the target recorded that (`live.recordAllocationStacks`). */
+    allocation: method<AllocationStack, HeapProgress>()(v.object({ snapshotId, ordinal })),
     expression: method<ObjectExpression, HeapProgress>()(v.object({ snapshotId, ordinal })),
 
     // Two snapshots.

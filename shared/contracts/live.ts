@@ -4,7 +4,7 @@
  * `not-found` when the object is gone, or when its id may mean another object by now; the message says which.
  */
 import * as v from 'valibot';
-import type { LiveObject, LivePin } from '../model/live-object.ts';
+import type { AllocationStacks, LiveObject, LivePin } from '../model/live-object.ts';
 import { defineService, method } from '../rpc/define-service.ts';
 import { count, empty } from './common.ts';
 
@@ -24,6 +24,10 @@ export const liveContract = defineService('live', {
     pin: method<LivePin>()(v.object(object)),
     unpin: method<null>()(v.object({ name: v.pipe(v.string(), v.maxLength(40)) })),
     pins: method<LivePin[]>()(empty),
+    /** Whether allocations are recorded with their stacks, so that snapshots tell where each object came from. */
+    allocationStacks: method<AllocationStacks>()(empty),
+    /** V8 only, until we detach: slows every allocation and keeps memory for each stack (docs/allocations.md). */
+    recordAllocationStacks: method<AllocationStacks>()(empty),
   },
   events: {},
 });

@@ -63,8 +63,26 @@ export interface ObjectFilter {
   readonly notInId?: string;
 }
 
-/** Rows of the summary: by class, by module (V8: script), by package (Python: top-level package, V8: npm package), by node type. */
-export type Grouping = 'class' | 'module' | 'package' | 'kind';
+/**
+ * Rows of the summary: by class, by module (V8: script), by package (Python: top-level package, V8: npm package), by node
+ * type, by allocation site (V8, where stacks were recorded).
+ */
+export type Grouping = 'class' | 'module' | 'package' | 'kind' | 'site';
+
+/** A call in the stack of an allocation. Line and column are counted from 1; 0: not known. Names are not sanitised. */
+export interface AllocationFrame {
+  readonly functionName: string;
+  readonly script: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** `recorded` false: the snapshot has no stacks at all. No frames: the object is older than the recording. */
+export interface AllocationStack {
+  readonly recorded: boolean;
+  /** Innermost first. */
+  readonly frames: readonly AllocationFrame[];
+}
 
 /** A group of the summary. `groupId` is the class index when grouped by class. */
 export interface GroupRow {

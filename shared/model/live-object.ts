@@ -27,3 +27,8 @@ export interface LivePin {
   readonly idEpoch: string | null;
   readonly className: string;
 }
+
+/** Whether stacks of allocations are recorded: since when (epoch ms), or null. */
+export interface AllocationStacks {
+  readonly since: number | null;
+}

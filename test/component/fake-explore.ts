@@ -119,6 +119,7 @@ export function provideFakeExplore(server: RpcServer, { enter, node, hostileName
         await enter('explore.paths', params);
         return { complete: true, distance: null, paths: [] };
       },
+      allocation: () => ({ recorded: true, frames: [{ functionName: 'remember', script: '/app/cache.js', line: 12, column: 7 }, { functionName: '<b>main</b>', script: '/app/main.js', line: 3, column: 1 }] }),
       expression: () => ({ expression: 'app.handlers._cache[42]', language: 'python' as const, note: 'import app.handlers' }),
       growthSummary: () => ({ lines: 2, newObjects: 10_002, newShallowBytes: 560_112, grownObjects: 1, grownBytes: 294_912, unreachedObjects: 4 }),
       async growthLines(params) {

@@ -3,14 +3,15 @@ import { join } from 'node:path';
 import { writeAnswer } from '#main/export/query-answer.ts';
 import { writeFileAtomic } from '#main/export/write-atomic.ts';
 import { cleanFileName } from '#main/export/write-comparison.ts';
+import { allocationSites } from '#main/heap/allocation-sites.ts';
 import { dominatorClasses, dominatorClassRows, dominatorRows } from '#main/heap/dominator-tree.ts';
 import { containmentRows } from '#main/heap/containment.ts';
 import { objectExpression } from '#main/heap/expression.ts';
 import { findProblems, type Findings } from '#main/heap/findings/find.ts';
 import { growthLines, growthSummary, growthTree } from '#main/heap/growth-tree.ts';
 import { addedTo, grownRows, grownSurvivors } from '#main/heap/grown-survivors.ts';
-import { groupRows, groupTable, type GroupTable } from '#main/heap/groups.ts';
-import type { Heap } from '#main/heap/heap.ts';
+import { groupRows, groupTable, provideGroups, type GroupTable } from '#main/heap/groups.ts';
+import { checkOrdinal, type Heap } from '#main/heap/heap.ts';
 import { holdersOf } from '#main/heap/holders.ts';
 import { immediateDominators, immediatelyDominated, type DominatedTable } from '#main/heap/immediate.ts';
 import { nodeSetRows } from '#main/heap/nodes.ts';
@@ -77,6 +78,10 @@ export function createExploreService(
       groups: ({ grouping, query, ...selection }, context) =>
         heaps.use(selection.snapshotId, 'open', loud(context), async (heap) => {
           const run = loud(context);
+          if (grouping === 'site') {
+            const sites = await allocationSites(heap, run);
+            if (sites) provideGroups(heap, 'site', sites.groups);
+          }
           const key = JSON.stringify([heap.analysis !== null, grouping, selection]);
           const table = await groups.get(heap, key, async () =>
             groupTable(heap, grouping, await sets.resolve(heap, selection, run), run),
@@ -124,6 +129,12 @@ export function createExploreService(
 
       paths: ({ snapshotId, ordinal, limit, ignore }, context) =>
         analysed(snapshotId, context, (heap, run) => pathsIgnoring(heap, ordinal, ignore, { limit, ...run })),
+      allocation: ({ snapshotId, ordinal }, context) =>
+        heaps.use(snapshotId, 'open', loud(context), async (heap) => {
+          checkOrdinal(heap, ordinal);
+          const sites = await allocationSites(heap, loud(context));
+          return { recorded: sites !== null, frames: sites?.stack(ordinal) ?? [] };
+        }),
       expression: ({ snapshotId, ordinal }, context) => analysed(snapshotId, context, (heap, run) => objectExpression(heap, ordinal, run)),
 
       growthSummary: (pair, context) =>
