@@ -50,12 +50,15 @@ describe.each(targets)('allocation stacks of $name', ({ path }) => {
     const sites = await allocationSites(heap);
     expect(sites).not.toBeNull();
     const stacks = Array.from(nodesOfClass(heap, classIndexOf(heap, 'Late')), (node) => sites!.stack(node).map(({ functionName }) => functionName));
-    expect(stacks.some((stack) => stack.indexOf('remember') >= 0 && stack.indexOf('work') === stack.indexOf('remember') + 1)).toBe(true);
+    // Once hot, `remember` is inlined into `work`, and V8 names only the latter.
+    const recorded = stacks.filter((stack) => stack.length > 0);
+    expect(recorded.length).toBeGreaterThan(20);
+    for (const stack of recorded) expect(stack.join(' < ')).toMatch(/^(Late < )?(remember < )?work < \(anonymous\) < listOnTimeout/);
     for (const node of nodesOfClass(heap, classIndexOf(heap, 'Early'))) expect(sites!.stack(node)).toEqual([]);
 
     provideGroups(heap, 'site', sites!.groups);
     const { rows } = await groupRows(await groupTable(heap, 'site', null), { start: 0, end: 200 });
-    expect(rows.find(({ name }) => /^(remember|Late) \(/.test(name))?.objects).toBeGreaterThan(20);
+    expect(rows.find(({ name }) => /^(work|remember|Late) \(/.test(name))?.objects).toBeGreaterThan(20);
     expect(rows.reduce((sum, { shallowBytes }) => sum + shallowBytes, 0)).toBe(heap.shallowBytes);
     await host.capture.detach({});
   });
