@@ -164,6 +164,8 @@ describe('object page', () => {
     await page.until(() => page.all('class-row').length === 9);
     expect(paramsOf('explore.groups').at(-1)).toMatchObject({ set: { by: 'retainedBy', ordinal: 100 } });
     expect(location.hash).toBe(`${objectHash}?tab=retained`);
+    await page.until(() => page.all('object-allocation').length === 1);
+    expect(page.get('object-allocation').textContent).toMatch(/remember \/app\/cache\.js:12:7.*<b>main<\/b>/);
   });
 
   test('looks past a retainer, and counts it again', async () => {
