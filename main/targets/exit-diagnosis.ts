@@ -14,6 +14,8 @@ export interface ExitFacts {
   cgroupAtStart?: CgroupMemory | null;
   /** The end of what it printed, both streams. */
   lastOutput?: string;
+  /** The user ended it here. */
+  endedHere?: boolean;
   /** Epoch ms; default now. */
   at?: number;
 }
@@ -23,6 +25,10 @@ const NEAR_LIMIT = 0.95;
 
 export function diagnoseExit(facts: ExitFacts): ExitInfo {
   const meaning = explainExit(facts.code, facts.signal);
+  if (facts.endedHere && ['SIGTERM', 'SIGKILL'].includes(meaning.signal ?? '')) {
+    const how = meaning.signal === 'SIGKILL' ? 'It was ended from Heaphouse: it did not end within the time it was given, so it was killed.' : 'It was ended from Heaphouse.';
+    return { at: facts.at ?? Date.now(), code: facts.code, signal: facts.signal, headline: meaning.headline, explanation: how, likelyOutOfMemory: false, lastSample: facts.lastSample, cgroup: facts.cgroup };
+  }
   const sentences = [meaning.explanation];
   const evidence = memoryEvidence(facts, meaning.signal);
   sentences.push(...evidence.sentences);

@@ -38,6 +38,8 @@ interface Live {
   cgroupAtStart: CgroupMemory | null;
   snapshotting: boolean;
   ended: boolean;
+  /** The user asked for its end. */
+  terminating: boolean;
   listeners: Dispose[];
 }
 
@@ -140,6 +142,7 @@ export function createLiveSessions({ store, hosts, sessionDir, recording = () =>
       output: createOutputLog(join(dir, OUTPUT_FILE)),
       cgroupAtStart: null,
       snapshotting: false,
+      terminating: false,
       ended: false,
       listeners: [],
     };
@@ -248,6 +251,7 @@ export function createLiveSessions({ store, hosts, sessionDir, recording = () =>
       cgroup,
       cgroupAtStart: live.cgroupAtStart,
       lastOutput: live.target.lastOutput(),
+      endedHere: live.terminating,
     });
     await live.capture?.mark({ label: info.headline, kind: 'exit' }).catch(() => undefined);
     store.update(id, (session) => ({ state: 'exited', exit: info, error: null, capabilities: ended(session) }));
@@ -380,6 +384,7 @@ export function createLiveSessions({ store, hosts, sessionDir, recording = () =>
           advice: 'Detach from it, or end it where it was started.',
         });
       }
+      live.terminating = true;
       await live.target.terminate(TERMINATE_GRACE_MS);
     },
     end,

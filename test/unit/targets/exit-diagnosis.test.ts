@@ -99,3 +99,11 @@ describe('diagnoseExit', () => {
     expect(diagnoseExit(facts({ code: 0, lastOutput: 'MemoryError\n' })).likelyOutOfMemory).toBe(false);
   });
 });
+
+it.each([
+  ['SIGTERM', 'It was ended from Heaphouse.'],
+  ['SIGKILL', 'It was ended from Heaphouse: it did not end within the time it was given, so it was killed.'],
+])('%s after Terminate is not put down to anybody else', (signal, explanation) => {
+  const info = diagnoseExit({ code: null, signal, kind: 'python', lastSample: null, cgroup: null, endedHere: true });
+  expect(info).toMatchObject({ explanation, likelyOutOfMemory: false });
+});
