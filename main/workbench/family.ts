@@ -1,12 +1,13 @@
 /** The `family` contract: what a session's target has started, and following it. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { familyContract, Family, FamilyMember, FamilyThread } from '#shared/contracts/family.ts';
+import type { familyContract, Family, FamilyMember, FamilyThread, FamilyPage } from '#shared/contracts/family.ts';
 import type { SessionInfo } from '#shared/model/session.ts';
 import type { ProcessInfo } from '#shared/model/target.ts';
 import type { ServiceHandlers } from '#shared/rpc/define-service.ts';
 import { HeaphouseError, toWireError, type WireError } from '#shared/rpc/errors.ts';
 import { readDescendants, readStat } from '#main/targets/proc/read.ts';
 import type { Attaching } from './attaching.ts';
+import { attachPage, pagePort, readPages } from './family-pages.ts';
 import type { LiveSessions } from './live-sessions.ts';
 import type { SessionStore } from './session-store.ts';
 
@@ -24,6 +25,7 @@ interface Watched {
   known: Map<number, number | null>;
   attempts: Map<number, number>;
   problems: Map<number, WireError>;
+  pagesTried: Set<string>;
   listeners: Set<(family: Family) => void>;
   last: string;
   attaching: boolean;
@@ -32,7 +34,7 @@ interface Watched {
 export interface FamilyOptions {
   store: SessionStore;
   /** For the worker threads of its targets. */
-  sessions: Pick<LiveSessions, 'threads'>;
+  sessions: LiveSessions;
   attaching: Attaching;
   log: (line: string) => void;
 }
@@ -50,7 +52,7 @@ export function createFamilyService({ store, sessions, attaching, log }: FamilyO
   function watch(sessionId: string): Watched {
     let found = watched.get(sessionId);
     if (!found) {
-      found = { following: false, known: new Map(), attempts: new Map(), problems: new Map(), listeners: new Set(), last: '', attaching: false };
+      found = { following: false, known: new Map(), attempts: new Map(), problems: new Map(), pagesTried: new Set(), listeners: new Set(), last: '', attaching: false };
       watched.set(sessionId, found);
     }
     return found;
@@ -58,7 +60,7 @@ export function createFamilyService({ store, sessions, attaching, log }: FamilyO
 
   async function familyOf(session: SessionInfo, state: Watched, processes: readonly ProcessInfo[], asked = false): Promise<Family> {
     const root = session.target?.pid ?? null;
-    if (root === null || session.kind !== 'live') return { following: false, target: null, members: [], threads: [] };
+    if (root === null || session.kind !== 'live') return { following: false, target: null, members: [], threads: [], pages: [] };
     const members = descendants(root, await readLineage(root), processes, state.known);
     const target = processes.find(({ pid }) => pid === root) ?? null;
     return {
@@ -67,6 +69,7 @@ export function createFamilyService({ store, sessions, attaching, log }: FamilyO
       members: members.map((member) => ({ ...member, problem: state.problems.get(member.pid) ?? null })),
       // Following goes on when nobody looks; the threads are for whoever does.
       threads: state.listeners.size > 0 || asked ? await threadsOf(session) : [],
+      pages: await pagesOf(session, target),
     };
   }
 
@@ -74,6 +77,13 @@ export function createFamilyService({ store, sessions, attaching, log }: FamilyO
     const targets = withFurther(store.list(), session).filter(({ target }) => target !== null && target.kind !== 'python' && target.kind !== 'chromium');
     const threads = await Promise.all(targets.map(async ({ id }) => (await sessions.threads(id)).map((thread) => ({ ...thread, sessionId: id }))));
     return threads.flat();
+  }
+
+  async function pagesOf(session: SessionInfo, target: ProcessInfo | null): Promise<FamilyPage[]> {
+    const port = pagePort(session, target);
+    if (port === null) return [];
+    const connected = new Map(withFurther(store.list(), session).flatMap(({ id, state }) => (state === 'attached' ? [[id, sessions.pageOf(id) ?? ''] as const] : [])));
+    return readPages(port, connected);
   }
 
   async function look(sessionId: string): Promise<Family> {
@@ -118,7 +128,7 @@ export function createFamilyService({ store, sessions, attaching, log }: FamilyO
     // One that was a target already was let go on purpose.
     const before = new Set(further.map(({ target }) => target?.pid));
     const next = family.members.find((member) => wanted(member, state) && !before.has(member.pid));
-    if (!next) return;
+    if (!next) return followPage(session, state, family);
     state.attaching = true;
     state.attempts.set(next.pid, (state.attempts.get(next.pid) ?? 0) + 1);
     try {
@@ -127,6 +137,22 @@ export function createFamilyService({ store, sessions, attaching, log }: FamilyO
     } catch (error) {
       state.problems.set(next.pid, toWireError(error));
       log(`following ${next.pid}: ${toWireError(error).message}`);
+    } finally {
+      state.attaching = false;
+    }
+  }
+
+  /** Pages only: their frames and workers come and go with them, and are attached by hand. */
+  async function followPage(session: SessionInfo, state: Watched, family: Family): Promise<void> {
+    const page = family.pages.find(({ type, sessionId, pageId }) => type === 'page' && sessionId === null && !state.pagesTried.has(pageId));
+    const port = pagePort(session, family.target);
+    if (!page || port === null) return;
+    state.attaching = true;
+    state.pagesTried.add(page.pageId);
+    try {
+      await attachPage(sessions, session, port, page.pageId, { signal: abort.signal, progress: () => undefined });
+    } catch (error) {
+      log(`following a page: ${toWireError(error).message}`);
     } finally {
       state.attaching = false;
     }
@@ -153,12 +179,20 @@ export function createFamilyService({ store, sessions, attaching, log }: FamilyO
         }
         return attaching.attach(pid, context, session);
       },
+      async attachPage({ sessionId, pageId }, context) {
+        const session = requireLive(sessionId);
+        const { target } = await look(sessionId);
+        const port = pagePort(session, target);
+        if (port === null) throw new HeaphouseError('unsupported', 'This target has no debugging port with pages.', { advice: 'Start it with --remote-debugging-port=0.' });
+        return attachPage(sessions, session, port, pageId, context);
+      },
       async follow({ sessionId, on }) {
         const state = watch(sessionId);
         if (on) requireLive(sessionId);
         state.following = on;
         if (on) {
           state.attempts.clear();
+          state.pagesTried.clear();
           state.problems.clear();
         }
         store.update(sessionId, () => ({ followsChildren: on }));

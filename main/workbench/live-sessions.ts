@@ -53,6 +53,8 @@ export interface LiveSessions {
   takeSnapshot(sessionId: string, asked: { name?: string | undefined; threadId?: string | undefined }, context: CallContext<Progress>): Promise<SnapshotArtefact>;
   /** Worker threads of a Node.js target; empty for every other session. */
   threads(sessionId: string): Promise<WorkerThread[]>;
+  /** DevTools id of the page an attached session is connected to; null for other targets. Never shown. */
+  pageOf(sessionId: string): string | null;
   collectGarbage(sessionId: string): Promise<CollectResult>;
   mark(sessionId: string, label: string): Promise<void>;
   detach(sessionId: string): Promise<void>;
@@ -363,6 +365,7 @@ export function createLiveSessions({ store, hosts, sessionDir, recording = () =>
   return {
     begin,
     takeSnapshot,
+    pageOf: (sessionId) => /\/devtools\/\w+\/([^/?]+)$/.exec(lives.get(sessionId)?.target.capture.webSocketUrl ?? '')?.[1] ?? null,
     async threads(sessionId) {
       const capture = store.find(sessionId)?.state === 'attached' ? lives.get(sessionId)?.capture : null;
       return (await capture?.threads({}).catch(() => null)) ?? [];

@@ -1,6 +1,6 @@
 /**
  * The processes that a session's target has started (scope: none; main answers): multiprocessing workers, pre-forked
- * servers, `child_process` and `cluster` children. Each can become a target of the same session, on the same time axis.
+ * servers, `child_process` and `cluster` children, pages of a browser. Each can become a target of the same session, on the same time axis.
  */
 import * as v from 'valibot';
 import type { ProcessInfo, WorkerThread } from '../model/target.ts';
@@ -22,6 +22,18 @@ export interface FamilyThread extends WorkerThread {
   sessionId: string;
 }
 
+/** A page, frame or worker of a browser or an Electron application. */
+export interface FamilyPage {
+  /** Names it in `attachPage`. */
+  pageId: string;
+  /** `page`, `iframe`, `worker`, `service_worker`, … */
+  type: string;
+  title: string;
+  url: string;
+  /** The session that is connected to it. */
+  sessionId: string | null;
+}
+
 export interface Family {
   /** New descendants are attached to as they appear. */
   following: boolean;
@@ -31,6 +43,8 @@ export interface Family {
   members: FamilyMember[];
   /** Worker threads of the attached Node.js targets, by session and thread id. */
   threads: FamilyThread[];
+  /** Of a browser or an Electron application whose debugging port is open. */
+  pages: FamilyPage[];
 }
 
 export const familyContract = defineService('family', {
@@ -38,6 +52,7 @@ export const familyContract = defineService('family', {
     list: method<Family>()(v.object({ sessionId })),
     /** Attaches to one of them; the new session has this one as its parent and lies in its folder. */
     attach: method<{ sessionId: string }, Progress>()(v.object({ sessionId, pid })),
+    attachPage: method<{ sessionId: string }, Progress>()(v.object({ sessionId, pageId: v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/)) })),
     follow: method<Family>()(v.object({ sessionId, on: v.boolean() })),
   },
   events: {

@@ -139,7 +139,7 @@ export function createFakeWorkbench(initial: { sessions?: SessionInfo[]; process
   let recent: RecentSession[] = [
     { dir: '/tmp/old-session', title: 'yesterday.py', createdAt: T0 - 86_400_000, snapshots: 2, bytes: 10_000_000, runtime: 'CPython 3.11.7', notes: '', sessionId: null },
   ];
-  let family: Family = { following: false, target: null, members: [], threads: [] };
+  let family: Family = { following: false, target: null, members: [], threads: [], pages: [] };
   const familyListeners = new Set<(now: Family) => void>();
   let settings: SettingsState = { settings: { ...DEFAULT_SETTINGS }, notice: initial.settingsNotice ?? null, path: '/tmp/settings.json', defaultSessionsDir: '/tmp/sessions' };
   const settingsListeners = new Set<(state: SettingsState) => void>();

@@ -1,5 +1,5 @@
 /** The rows of a session's processes: targets, what they started, and worker threads under their process. Pure. */
-import type { Family, FamilyThread } from '#shared/contracts/family.ts';
+import type { Family, FamilyPage, FamilyThread } from '#shared/contracts/family.ts';
 import type { SessionInfo } from '#shared/model/session.ts';
 import type { TargetKind } from '#shared/model/target.ts';
 import type { WireError } from '#shared/rpc/errors.ts';
@@ -16,12 +16,14 @@ export interface FamilyRow {
   blocked: string | null;
   helper: boolean;
   problem: WireError | null;
+  /** A page, frame or worker of a browser that is no target yet. */
+  page: FamilyPage | null;
   /** In the order of their numbers. */
   threads: readonly FamilyThread[];
 }
 
 /** The first target, then its processes in the order of the tree, then targets whose process has ended. */
-export function familyRows(targets: readonly SessionInfo[], family: Family | null, failures: ReadonlyMap<number, WireError>): FamilyRow[] {
+export function familyRows(targets: readonly SessionInfo[], family: Family | null, failures: ReadonlyMap<number | string, WireError>): FamilyRow[] {
   const [root] = targets;
   if (!root) return [];
   const threadsOf = (session: SessionInfo | null) => (session === null ? [] : (family?.threads ?? []).filter(({ sessionId }) => sessionId === session.id));
@@ -38,6 +40,7 @@ export function familyRows(targets: readonly SessionInfo[], family: Family | nul
       blocked: null,
       helper: false,
       problem: null,
+      page: null,
       threads: threadsOf(session),
     };
   }
@@ -58,7 +61,23 @@ export function familyRows(targets: readonly SessionInfo[], family: Family | nul
       blocked: member.sessionId === null && stops ? `${stops.message} ${stops.advice}` : null,
       helper: member.helper,
       problem: failures.get(member.pid) ?? member.problem,
+      page: null,
       threads: threadsOf(session),
+    });
+  }
+  for (const page of family?.pages ?? []) {
+    const session = page.sessionId === null ? null : (targets.find(({ id }) => id === page.sessionId) ?? null);
+    if (session === root) continue;
+    list.push({
+      ...fromSession(session ?? root, 1),
+      key: `page-${page.pageId}`,
+      pid: null,
+      title: page.title,
+      commandLine: page.url,
+      session,
+      problem: failures.get(page.pageId) ?? null,
+      page: session ? null : page,
+      threads: [],
     });
   }
   const placed = new Set(list.map(({ session }) => session?.id));

@@ -21,7 +21,7 @@ const thread = (threadId: number, more: Partial<FamilyThread> = {}): FamilyThrea
   sessionId: 'test-session',
   ...more,
 });
-const familyOf = (more: Partial<Family> = {}): Family => ({ following: false, target: null, members: [], threads: [], ...more });
+const familyOf = (more: Partial<Family> = {}): Family => ({ following: false, target: null, members: [], threads: [], pages: [], ...more });
 const ofThread = (number: number, id: string) => fakeSnapshot(number, { thread: { id, label: `worker ${id}` }, idEpoch: `epoch ${id}` });
 
 describe('names', () => {

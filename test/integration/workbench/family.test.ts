@@ -1,5 +1,5 @@
 /** What a target starts: found under its parent, attached on request or as it appears, in one session folder. */
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { familyContract } from '#shared/contracts/family.ts';
@@ -121,4 +121,36 @@ it('worker threads: listed under their target, captured by name, and known again
     ['Snapshot 2 of worker 1 (threads.js)', 'worker 1 (threads.js)'],
     ['later', 'worker 1 (threads.js)'],
   ]);
+});
+
+const chromium = ['/usr/bin/chromium', '/usr/bin/google-chrome'].find((path) => existsSync(path));
+
+it.skipIf(chromium === undefined)(`pages of a browser: listed, attached on request and as they appear${chromium ? '' : ' (skipped: no Chromium)'}`, { timeout: 90_000 }, async () => {
+  const pages = ['one', 'two'].map((name) => {
+    const file = join(h.dir, `${name}.html`);
+    writeFileSync(file, `<!doctype html><title>page ${name}</title><script>class Held${name} {}; window.held = Array.from({ length: 500 }, () => new Held${name}());</script>`);
+    return `file://${file}`;
+  });
+  const { sessionId } = await h.targets.launch({ command: chromium!, args: ['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', pages[0]!], env: {} });
+  const endpoint = new URL((await h.session(sessionId))!.target!.endpoint!);
+  await fetch(`http://${endpoint.host}/json/new?${pages[1]}`, { method: 'PUT' });
+  const listed = () => family().list({ sessionId }).then(({ pages: all }) => all.filter(({ url }) => url.startsWith('file:')));
+  await vi.waitFor(async () => expect((await listed()).map(({ title, type }) => [title, type]).sort()).toEqual([['page one', 'page'], ['page two', 'page']]), { timeout: 20_000, interval: 250 });
+  expect(JSON.stringify(await listed())).not.toMatch(/devtools|ws:/);
+  const own = (await listed()).find((page) => page.sessionId === sessionId)!;
+  const other = (await listed()).find((page) => page.sessionId === null)!;
+  expect(own).toBeDefined();
+
+  const attached = await family().attachPage({ sessionId, pageId: other.pageId });
+  expect(await h.session(attached.sessionId)).toMatchObject({ state: 'attached', parentId: sessionId, title: other.title });
+  expect((await listed()).find(({ pageId }) => pageId === other.pageId)?.sessionId).toBe(attached.sessionId);
+  const snapshot = await h.sessions.takeSnapshot({ sessionId: attached.sessionId });
+  expect(readFileSync(snapshot.path, 'utf8')).toContain(`Held${other.title.replace('page ', '')}`);
+  await expect(family().attachPage({ sessionId, pageId: '0123456789abcdef' })).rejects.toMatchObject({ code: 'not-found' });
+
+  await family().follow({ sessionId, on: true });
+  await fetch(`http://${endpoint.host}/json/new?${pages[1]}#again`, { method: 'PUT' });
+  const further = () => h.sessions.list({}).then((all) => all.filter(({ parentId, state }) => parentId === sessionId && state === 'attached'));
+  await vi.waitFor(async () => expect(await further()).toHaveLength(2), { timeout: 20_000, interval: 250 });
+  await h.sessions.terminate({ sessionId });
 });
