@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import * as v from 'valibot';
 import { HeaphouseError, cancelledError } from '#shared/rpc/errors.ts';
 import type { ErrorCode } from '#shared/rpc/errors.ts';
+import { isAlive } from '../proc/read.ts';
 import { step } from '../types.ts';
 import { noAnswer, waitForAgent } from './python-place.ts';
 import { RouteRefused } from './python-route.ts';
@@ -27,6 +28,8 @@ const MAX_OUTPUT_CHARS = 16_384;
 /** A running main thread comes by a safe point within milliseconds, unless it is in a long call of native code. */
 const PENDING_WAIT_MS = 500;
 const RETRY_EVERY_MS = 1_500;
+/** From the kill of a process to its end. */
+const DYING_MS = 150;
 const LAST_WAIT_MS = 10_000;
 
 export const injectorRoute: PythonRoute = {
@@ -125,7 +128,16 @@ export async function runInjector(injector: string, pid: number, code: Buffer, o
     options.signal?.removeEventListener('abort', onAbort);
   }
   if (cancelled) throw cancelledError();
-  return parseAnswer(output);
+  const answer = parseAnswer(output);
+  // A process on its way out has given up its memory already and refuses like a stranger's.
+  return !answer.ok && answer.reason === 'permission' && (await hasEnded(pid)) ? { ...answer, reason: 'gone', message: 'it has ended' } : answer;
+}
+
+async function hasEnded(pid: number): Promise<boolean> {
+  for (const deadline = Date.now() + DYING_MS; Date.now() < deadline; await new Promise((resolve) => setTimeout(resolve, 10))) {
+    if (!(await isAlive(pid))) return true;
+  }
+  return false;
 }
 
 export function parseAnswer(output: string): InjectorAnswer {
