@@ -14,7 +14,7 @@ import { FURTHER_KINDS, MAIN_KINDS, attachRounds } from './attach-rounds.ts';
 import type { Kind } from './attach-rounds.ts';
 import { alive, call, exists, gdbMissing, pythons, run, sample, tempDir, tracerOf, waitFor } from './helpers.ts';
 
-const ROUNDS = 5;
+const ROUNDS = 3;
 const system = await readSystemFacts();
 const injector = system.injector ?? '';
 const missing = system.injector === null ? 'the injector is not built' : gdbMissing === 'ptrace is not allowed' ? gdbMissing : null;
