@@ -128,7 +128,16 @@ def _compiled(rendezvous):
 
 
 def start_injected(rendezvous):
-    """Starts the agent in a running program; called on a thread of our own."""
+    """Starts the agent in a running program; called on a thread of our own.
+
+    Every file that is opened and read gives the interpreter's lock away, and beside a thread that computes it
+    comes back a whole switch interval later: hundreds of times 5 ms. So the interval is short while the
+    agent loads, and is put back unless the program has changed it meanwhile.
+    """
+    usual = sys.getswitchinterval()
+    short = min(usual, 0.0002)
+    sys.setswitchinterval(short)
+    quick = sys.getswitchinterval()
     try:
         reason = refusal()
         if reason:
@@ -147,3 +156,6 @@ def start_injected(rendezvous):
         package.start(rendezvous=rendezvous, origin='inject')
     except BaseException as error:
         write_error(rendezvous, error)
+    finally:
+        if sys.getswitchinterval() == quick:
+            sys.setswitchinterval(usual)

@@ -61,7 +61,7 @@ def _run(session, number, group, work):
             if not session.connection.gone:
                 session.answer(number, result)
         agent.post(answer)
-    agent.spawn(body)
+    agent.spawn(body, False)
     return LATER
 
 

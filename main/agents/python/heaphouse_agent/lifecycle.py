@@ -103,8 +103,18 @@ class Agent(object):
         out = sum([c.out_bytes for c in list(server.connections.values())]) if server else 0
         return self.inbox_bytes + out
 
-    def spawn(self, function):
-        workers.spawn(function)
+    def spawn(self, function, hurry=True):
+        """On a thread of its own; without hurry for what runs the program's code."""
+        if not hurry:
+            return workers.spawn(function)
+
+        def hurried():
+            workers.Hurry.begin()
+            try:
+                function()
+            finally:
+                workers.Hurry.end()
+        workers.spawn(hurried)
 
     def release(self):
         """Lets a program that waits in its start go on."""
@@ -188,7 +198,11 @@ class Agent(object):
             for folder in self.folders:
                 _report(folder, error)
         finally:
-            self.clean()
+            workers.Hurry.begin()
+            try:
+                self.clean()
+            finally:
+                workers.Hurry.end()
 
     def clean(self):
         """Takes everything back; the thread ends right after."""
@@ -246,6 +260,7 @@ class Agent(object):
         del pid_files
         own.threads.clear()
         workers.starting.clear()
+        workers.Hurry.forked()
         sampling.forked()
         linetrace.disarm_all()
         self.gc.remove()

@@ -3,6 +3,7 @@ from . import httpio, websocket
 from .codec import decode, encode
 from .compat import _socket, deque, fd_identity, high_fd, os, select
 from .peer import may_connect
+from .workers import Hurry
 
 MAX_CONNECTIONS = 32
 MAX_BACKLOG = 4 << 20  # bytes waiting for a client before bulk data pauses
@@ -251,29 +252,41 @@ class Server(object):
             ready = self.poll.poll(self.agent.gc.poll_ms if self.agent.gc.polled else patience)
             if not ready:
                 self.agent.on_wake()
-            while ready:  # no `for`, see Connection.on_data
-                fd, events = ready.pop(0)
-                if fd == self.waker.read_fd:
-                    if events & select.POLLNVAL or not same(fd, self.waker.identity):
-                        return
-                    self.waker.drain()
-                    self.agent.on_wake()
-                elif fd == listener_fd:
-                    if events & select.POLLNVAL or not same(fd, self.listener_identity):
-                        return  # the program closed our descriptors (a daemon does): leave
-                    self.accept()
-                elif fd in self.readers:
-                    self.readers[fd](events)
-                elif fd in self.connections:
-                    connection = self.connections[fd]
-                    if same(fd, connection.identity):
-                        connection.on_ready(events)
-                    else:
-                        self.close(connection)
+                continue
+            Hurry.begin()
+            try:
+                if not self.handle(ready, listener_fd):
+                    return
+            finally:
+                Hurry.end()
+
+    def handle(self, ready, listener_fd):
+        # type: (list, int) -> bool
+        """What poll() has told; False when it is time to leave."""
+        while ready:  # no `for`, see Connection.on_data
+            fd, events = ready.pop(0)
+            if fd == self.waker.read_fd:
+                if events & select.POLLNVAL or not same(fd, self.waker.identity):
+                    return False
+                self.waker.drain()
+                self.agent.on_wake()
+            elif fd == listener_fd:
+                if events & select.POLLNVAL or not same(fd, self.listener_identity):
+                    return False  # the program closed our descriptors (a daemon does): leave
+                self.accept()
+            elif fd in self.readers:
+                self.readers[fd](events)
+            elif fd in self.connections:
+                connection = self.connections[fd]
+                if same(fd, connection.identity):
+                    connection.on_ready(events)
                 else:
-                    self.forget(fd)
-                if not self.running:
-                    break
+                    self.close(connection)
+            else:
+                self.forget(fd)
+            if not self.running:
+                break
+        return True
 
     def shut(self):
         """Closes every socket; anything still queued is given one attempt."""
