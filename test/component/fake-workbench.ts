@@ -404,6 +404,10 @@ export function createFakeWorkbench(initial: { sessions?: SessionInfo[]; process
         await enter('family.attach', params);
         return { sessionId: 'further' };
       },
+      async attachPage(params) {
+        await enter('family.attachPage', params);
+        return { sessionId: 's1' };
+      },
       follow: ({ on }) => (family = { ...family, following: on }),
     },
     events: {
