@@ -87,11 +87,14 @@ export function startHelper(): Helper {
       });
     },
     close() {
-      fail(new Error('The helper thread of the heap engine was closed'));
+      fail(helperClosed());
       void worker.terminate();
     },
   };
 }
+
+/** What calls to a thread that was ended are told. */
+export const helperClosed = (): Error => new Error('The helper thread of the heap engine was closed');
 
 function errorOf(message: Extract<HelperMessage, { kind: 'error' }>): Error {
   const error = new Error(message.message);

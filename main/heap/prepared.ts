@@ -1,6 +1,7 @@
 import type { Column } from './columns.ts';
 import type { DominatorTree } from './dominators.ts';
 import type { KindNumbers } from './heap.ts';
+import { helperClosed } from './helper.ts';
 import type { Helper } from './helper.ts';
 import type { RawHeap } from './raw-heap.ts';
 import { abortable } from './run.ts';
@@ -32,8 +33,11 @@ export function prepareAnalysis(helper: Helper, raw: RawHeap, kinds: KindNumbers
   // Whoever asks for them gets the error; nobody may ask.
   marked.catch(() => undefined);
   searched.catch(() => undefined);
+  let closed = false;
   return {
     async incoming(run) {
+      // Also when the edges were marked before: there is no thread left for what follows.
+      if (closed) throw helperClosed();
       return (await abortable(marked, run?.signal)).incoming;
     },
     async dominators(input, run) {
@@ -43,6 +47,9 @@ export function prepareAnalysis(helper: Helper, raw: RawHeap, kinds: KindNumbers
       await abortable(searched, run?.signal);
       return tree;
     },
-    close: () => helper.close(),
+    close: () => {
+      closed = true;
+      helper.close();
+    },
   };
 }
