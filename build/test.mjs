@@ -10,10 +10,16 @@ const log = (line) => process.stdout.write(`${line}\n`);
 const KINDS = ['unit', 'component', 'contract', 'integration', 'packaging', 'e2e'];
 const RESULTS = join(root, 'test-results', 'results.json');
 
-const run = (script, args) =>
+const run = (script, args, output = 'inherit') =>
   new Promise((resolve) => {
-    const child = spawn(findNode(), ['--disable-warning=ExperimentalWarning', join(root, script), ...args], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
-    child.on('exit', (code, signal) => resolve(signal ? 1 : code));
+    const child = spawn(findNode(), ['--disable-warning=ExperimentalWarning', join(root, script), ...args], { cwd: root, stdio: ['ignore', output, output] });
+    let text = '';
+    child.stdout?.on('data', (chunk) => (text += chunk));
+    child.stderr?.on('data', (chunk) => (text += chunk));
+    child.on('close', (code, signal) => {
+      process.stdout.write(text);
+      resolve(signal ? 1 : code);
+    });
   });
 
 async function main(args) {
@@ -22,10 +28,11 @@ async function main(args) {
   const wholeSuite = args.length === 0;
   const failures = [];
   if (wholeSuite) {
-    log('\n== type check');
-    if ((await run('build/typecheck.mjs', [])) !== 0) failures.push('type check');
-    log('\n== lint');
-    if ((await run('node_modules/eslint/bin/eslint.js', ['.', '--max-warnings', '0'])) !== 0) failures.push('lint');
+    // Side by side: each uses one core. What the lint says is shown in one piece.
+    log('\n== type check and lint');
+    const [types, lint] = await Promise.all([run('build/typecheck.mjs', []), run('node_modules/eslint/bin/eslint.js', ['.', '--max-warnings', '0'], 'pipe')]);
+    if (types !== 0) failures.push('type check');
+    if (lint !== 0) failures.push('lint');
   }
   log('\n== build');
   ensureBuilt(log);
