@@ -1,6 +1,7 @@
 /** Options of the native dialogs. Pure, so that the words and the filters can be read in a test. */
 import { basename, extname, join } from 'node:path';
 import type { FileFilter, OpenDialogOptions, SaveDialogOptions } from 'electron';
+import { OPENABLE_ENDINGS, SNAPSHOT_ENDINGS } from '#shared/model/openable.ts';
 
 export type OpenWhat = 'snapshots' | 'session' | 'folder';
 
@@ -11,16 +12,23 @@ const NAMED_TYPES: Record<string, string> = {
   json: 'JSON',
   csv: 'Comma-separated values',
   html: 'Web page',
+  md: 'Markdown',
+  heaphouse: 'Heaphouse session',
 };
 
 export function openDialogOptions(what: OpenWhat, defaultPath: string): OpenDialogOptions {
   switch (what) {
     case 'snapshots':
       return {
-        title: 'Open heap snapshots',
+        title: 'Open snapshots or a saved session',
         buttonLabel: 'Open',
         defaultPath,
-        filters: [{ name: 'Heap snapshots', extensions: ['heapsnapshot'] }, ALL_FILES],
+        filters: [
+          { name: 'Snapshots and sessions', extensions: [...OPENABLE_ENDINGS] },
+          { name: 'Heap snapshots', extensions: [...SNAPSHOT_ENDINGS] },
+          { name: NAMED_TYPES['heaphouse'], extensions: ['heaphouse'] },
+          ALL_FILES,
+        ],
         properties: ['openFile', 'multiSelections'],
       };
     case 'session':

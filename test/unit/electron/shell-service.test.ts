@@ -110,6 +110,14 @@ describe('dialogs', () => {
     expect(saveDialogOptions('x.csv', '/down')).toMatchObject({ defaultPath: join('/down', 'x.csv'), filters: [{ extensions: ['csv'] }, { extensions: ['*'] }] });
   });
 
+  test('let every kind of file be chosen that opens', () => {
+    const { filters } = openDialogOptions('snapshots', '/start');
+    expect(filters?.[0].extensions).toEqual(['heapsnapshot', 'heaptimeline', 'json', 'gz', 'zst', 'heaphouse']);
+    expect(filters?.at(-1)?.extensions).toEqual(['*']);
+    expect(saveDialogOptions('session.heaphouse', '/down').filters?.[0]).toEqual({ name: 'Heaphouse session', extensions: ['heaphouse'] });
+    expect(saveDialogOptions('report.md', '/down').filters?.[0]).toEqual({ name: 'Markdown', extensions: ['md'] });
+  });
+
   test.each([
     ['../../etc/passwd', 'passwd'],
     ['..\\..\\boot.ini', 'boot.ini'],
