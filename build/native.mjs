@@ -1,6 +1,6 @@
 // Builds the native parts of the Python agent with the system's C compiler:
 //   node build/native.mjs [--force]
-// Output: main/agents/python/native/bin/<platform>-<arch>/{heapwalk,gcnote,sampler}.so and the program heaphouse-inject, beside the
+// Output: main/agents/python/native/bin/<platform>-<arch>/{heapwalk,gcnote,sampler,waiting,undo}.so and the program heaphouse-inject, beside the
 // agent, where the sources, the bundle and the packaged application all find them. No compiler: a notice, and the agent
 // does the same in Python; a running Python is then entered with gdb.
 import { spawnSync } from 'node:child_process';
@@ -26,8 +26,8 @@ const INJECTOR_FLAGS = [
   ...(process.arch === 'x64' ? ['-fcf-protection=none'] : []), '-Wl,-s',
 ];
 
-/** One translation unit each: the walker, the collector's callback, the allocation sampler. */
-const PARTS = ['heapwalk', 'gcnote', 'sampler'];
+/** One translation unit each: the walker, the collector's callback, the allocation sampler, the wait of the agent's thread, what takes its classes apart. */
+const PARTS = ['heapwalk', 'gcnote', 'sampler', 'waiting', 'undo'];
 
 /** Whether the libraries are there after the call; `log` takes one line about what was done. */
 export function buildNative(log, options = {}) {

@@ -11,7 +11,7 @@
   plain     like busy, but signals come in all the time (an interval timer with a handler)
 
 Prints `ready`, and at the end `result ok <rounds>`, or `result wrong: …` with exit code 1. Wrong is also: a module, a
-thread, a descriptor or an object of an agent that was not there before.
+thread, a descriptor or an object of an agent that was not there before, or another switch interval.
 """
 import argparse
 import asyncio
@@ -162,9 +162,9 @@ def counts(fd):
 
 
 def mine():
-    """Modules, threads and descriptors as they are now."""
+    """Modules, threads, descriptors and the switch interval as they are now."""
     return (sorted(name for name in sys.modules if 'heaphouse' in name), len(os.listdir('/proc/self/task')),
-            sorted(filter(counts, os.listdir('/proc/self/fd'))), foreign())
+            sorted(filter(counts, os.listdir('/proc/self/fd'))), sys.getswitchinterval(), foreign())
 
 
 def main():

@@ -1,11 +1,12 @@
-"""Prints the agent's compiled modules, for injected agents of the same interpreter version.
+"""Prints the agent's compiled modules in one file, for injected agents of the same interpreter version.
 
-    python -I -S -B compile.py        (one line a module: name, space, base64 of a .pyc)
+    python -I -S -B compile.py        (one line: base64 of the file)
 
 Run by the workbench with the target's interpreter, as the target's user and outside of the target:
-compiling inside it would hold its lock. The files carry the hash of their source, which `load.py` has
-the interpreter compare: another source, or another version, and they are not used.
+compiling inside it would hold its lock, and reading some fifty files would give it away hundreds of times. The
+workbench sees to it that it is of the sources that lie there; `load.py` compares version and hash.
 """
+import _imp
 import binascii
 import importlib.util
 import marshal
@@ -13,21 +14,23 @@ import os
 import sys
 
 PACKAGE = 'heaphouse_agent'
+BUNDLE = 0x68656170  # as in load.py
 
 
 def main():
     folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), PACKAGE)
+    modules = []
     for name in sorted(os.listdir(folder)):
         if not name.endswith('.py'):
             continue
         path = os.path.join(folder, name)
         with open(path, 'rb') as file:
-            source = file.read()
-        code = compile(source, path, 'exec', 0, True)
-        # PEP 552: magic number, flags (by hash, to be checked), hash, code.
-        data = (importlib.util.MAGIC_NUMBER + b'\3\0\0\0' + importlib.util.source_hash(source)
-                + marshal.dumps(code))
-        sys.stdout.write('%s %s\n' % (name[:-3], binascii.b2a_base64(data).decode('ascii').strip()))
+            code = compile(file.read(), path, 'exec', 0, True)
+        # Each by itself: taken apart one after the other, so that none holds the lock for long.
+        modules.append((name, marshal.dumps(code)))
+    body = marshal.dumps(modules)
+    data = importlib.util.MAGIC_NUMBER + _imp.source_hash(BUNDLE, body) + body
+    sys.stdout.write(binascii.b2a_base64(data, newline=False).decode('ascii') + '\n')
 
 
 main()

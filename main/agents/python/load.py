@@ -9,6 +9,7 @@ import sys
 
 PACKAGE = 'heaphouse_agent'
 OLDEST = (3, 8)
+BUNDLE = 0x68656170  # key of the hash in a file of compiled modules
 
 
 def refusal():
@@ -51,27 +52,51 @@ def _keep_nothing(*_):
     pass
 
 
-def _reader(source, compiled):
-    """What a loader reads its files with: in place of a file of `__pycache__` the one the workbench
-    made, if nobody but root and this user can have written it. Only a function of its own holds it."""
-    def get_data(path):
-        if path == source:
-            with open(path, 'rb') as file:
-                return file.read()
-        with open(compiled, 'rb') as file:
-            status = os.fstat(file.fileno())
-            if status.st_uid not in (0, os.geteuid()) or status.st_mode & 0o022:
-                raise OSError('written by others')
-            return file.read()
-    return get_data
+def _read(path):
+    """A whole file in few system calls: each gives the interpreter's lock away."""
+    handle = os.open(path, os.O_RDONLY | getattr(os, 'O_CLOEXEC', 0))
+    try:
+        return _rest(handle, os.fstat(handle).st_size)
+    finally:
+        os.close(handle)
 
 
-def load(keep_bytecode, compiled=None):
+def _rest(handle, size):
+    data = os.read(handle, size)
+    while len(data) < size:
+        more = os.read(handle, size - len(data))
+        if not more:
+            break
+        data += more
+    return data
+
+
+def _compiled_modules(path):
+    """Name -> compiled module, from a file of compile.py that nobody but root and this user can have
+    written; empty where it is not for this interpreter, or damaged."""
+    import _imp
+    import marshal
+    external = sys.modules['_frozen_importlib_external']
+    handle = os.open(path, os.O_RDONLY | getattr(os, 'O_CLOEXEC', 0))
+    try:
+        status = os.fstat(handle)
+        if status.st_uid not in (0, os.geteuid()) or status.st_mode & 0o022:
+            return {}
+        data = _rest(handle, status.st_size)
+    finally:
+        os.close(handle)
+    body = data[12:]
+    if data[:4] != external.MAGIC_NUMBER or data[4:12] != _imp.source_hash(BUNDLE, body):
+        return {}
+    return dict(marshal.loads(body))
+
+
+def load(keep_bytecode, compiled=None, hurry=None):
     """Returns the package; loads it when it is not loaded.
 
     keep_bytecode: may compiled files be written beside the sources. True for a program we start
     (start-up time), false for one we enter (leave no trace on a disk that is not ours to write).
-    compiled: a folder of compiled files, see compile.py. The loader checks version and hash of each.
+    compiled: a file of compiled modules, see compile.py. hurry: called before each module.
     """
     loaded = sys.modules.get(PACKAGE)
     if loaded is not None:
@@ -79,22 +104,35 @@ def load(keep_bytecode, compiled=None):
     external = sys.modules['_frozen_importlib_external']
 
     folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), PACKAGE)
+    ready = {}
+    if compiled is not None:
+        try:
+            ready = _compiled_modules(compiled)
+        except Exception:
+            pass  # the sources are there
     made = []
 
-    def make(name, filename):
-        path = os.path.join(folder, filename)
+    def code_of(name, filename, path):
+        if filename in ready:
+            import marshal
+            return marshal.loads(ready[filename])
         loader = external.SourceFileLoader(name, path)
         if not keep_bytecode:
             # On the instance: a class of our own would be garbage that only the collector frees.
             loader._cache_bytecode = _keep_nothing
-            if compiled is not None:
-                loader.get_data = _reader(path, os.path.join(compiled, filename + 'c'))
+            loader.get_data = _read
+        return loader.get_code(name)
+
+    def make(name, filename):
+        if hurry is not None:
+            hurry()
+        path = os.path.join(folder, filename)
         module = type(sys)(name)
         module.__file__ = path
         module.__package__ = PACKAGE
         sys.modules[name] = module
         made.append(name)
-        exec(loader.get_code(name), module.__dict__)
+        exec(code_of(name, filename, path), module.__dict__)
         return module
 
     try:
@@ -119,43 +157,36 @@ def start_launched(rendezvous, wait):
 
 
 def _compiled(rendezvous):
-    """Folder of compiled modules that the workbench gave along, or None."""
+    """The file of compiled modules that the workbench gave along, or None."""
     for parent in (rendezvous, os.path.dirname(os.path.abspath(__file__))):
-        folder = os.path.join(parent, 'bytecode')
-        if os.path.isdir(folder):
-            return folder
+        path = os.path.join(parent, 'bytecode', 'modules')
+        if os.path.isfile(path):
+            return path
     return None
 
 
-def start_injected(rendezvous):
-    """Starts the agent in a running program; called on a thread of our own.
-
-    Every file that is opened and read gives the interpreter's lock away, and beside a thread that computes it
-    comes back a whole switch interval later: hundreds of times 5 ms. So the interval is short while the
-    agent loads, and is put back unless the program has changed it meanwhile.
-    """
-    usual = sys.getswitchinterval()
-    short = min(usual, 0.0002)
-    sys.setswitchinterval(short)
-    quick = sys.getswitchinterval()
+def start_injected(rendezvous, hurry):
+    """Starts the agent in a running program; called on a thread of our own. `hurry` makes the switch
+    interval short again where an agent that is just leaving has put it back."""
     try:
         reason = refusal()
         if reason:
             raise RuntimeError(reason)
         compiled = _compiled(rendezvous)
-        package = load(False, compiled)
+        package = load(False, compiled, hurry)
         import time
-        for _ in range(5000):  # ten seconds, for a predecessor that is just being detached
+        for turn in range(5000):  # ten seconds, for a predecessor that is just being detached
             try:
                 if not package.lifecycle.leaving():
                     break
             except (AttributeError, NameError, TypeError):
-                pass  # it has gone this moment, and emptied its modules
+                # It empties its modules, and takes away their last name in a moment. In a child that was
+                # forked meanwhile nobody does.
+                if turn > 1000 and sys.modules.get(PACKAGE) is package:
+                    sys.modules.pop(PACKAGE, None)
             time.sleep(0.002)
-            package = load(False, compiled)
+            hurry()
+            package = load(False, compiled, hurry)
         package.start(rendezvous=rendezvous, origin='inject')
     except BaseException as error:
         write_error(rendezvous, error)
-    finally:
-        if sys.getswitchinterval() == quick:
-            sys.setswitchinterval(usual)

@@ -7,7 +7,11 @@
 export function injectedCode(injectFile: string, rendezvous: string): Buffer {
   const hex = (text: string) => Buffer.from(text, 'utf8').toString('hex');
   const body = [
-    'import os',
+    'import os, sys',
+    // What is done here gives the interpreter's lock away some ten times: inject.py says why the interval is short meanwhile.
+    'u = sys.getswitchinterval()',
+    'if u > 0.0001: sys.setswitchinterval(0.0001 + 2e-7)',
+    'q = sys.getswitchinterval()',
     "p, r = (os.fsdecode(bytes.fromhex(h)) for h in (P, R))",
     'try:',
     "    os.mkdir(r + '/entered')",
@@ -17,8 +21,12 @@ export function injectedCode(injectFile: string, rendezvous: string): Buffer {
     '    if r is not None:',
     "        with open(p, encoding='utf-8') as f:",
     "            c = compile(f.read(), p, 'exec')",
-    "        exec(c, {'__name__': 'heaphouse_agent_inject', 'RENDEZVOUS': r})",
+    "        exec(c, {'__name__': 'heaphouse_agent_inject', 'RENDEZVOUS': r, 'INTERVAL': u})",
+    '    elif u > 0.0001 and sys.getswitchinterval() == q:',
+    '        sys.setswitchinterval(u + 2e-7)',
     'except BaseException as e:',
+    '    if u > 0.0001 and sys.getswitchinterval() == q:',
+    '        sys.setswitchinterval(u + 2e-7)',
     '    try:',
     "        with open(r + '/%d.error.json' % os.getpid(), 'w') as f:",
     `            f.write('{"error":"The agent could not be read: %s"}' % type(e).__name__)`,

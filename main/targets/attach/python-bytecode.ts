@@ -14,12 +14,11 @@ const INTERPRETER = /^python(\d(\.\d+)?)?[dtmu]*$/;
 const COMPILE_TIMEOUT_MS = 15_000;
 /** All modules together are half a megabyte. */
 const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
-const MAX_MODULES = 200;
 /** One a user and interpreter; half a megabyte each. */
 const MAX_KEPT = 24;
 
 /**
- * A folder of `<module>.pyc` for this process, or null where there cannot be one: the agent then compiles itself in
+ * A folder with the file `modules` for this process, or null where there cannot be one: the agent then compiles itself in
  * the target. `agentDir` must be readable for the target's user. Never throws.
  */
 export async function prepareBytecode(facts: ProcessFacts, agentDir: string, cacheDir: string): Promise<string | null> {
@@ -40,7 +39,7 @@ export async function prepareBytecode(facts: ProcessFacts, agentDir: string, cac
     const making = join(cacheDir, `making-${randomBytes(8).toString('hex')}`);
     try {
       await mkdir(making, { mode: 0o700 });
-      for (const [name, data] of modules) await writeFile(join(making, `${name}.pyc`), data, { mode: 0o600 });
+      await writeFile(join(making, 'modules'), modules, { mode: 0o600 });
       await rename(making, folder);
     } catch {
       // Another workbench was faster, or there is no room.
@@ -66,7 +65,7 @@ async function sourceHash(agentDir: string): Promise<string> {
   return hash.update(await readFile(join(agentDir, 'compile.py'))).digest('hex');
 }
 
-function compile(facts: ProcessFacts, script: string): Promise<Map<string, Buffer>> {
+function compile(facts: ProcessFacts, script: string): Promise<Buffer> {
   const foreign = facts.uid !== process.geteuid?.();
   return new Promise((resolve, reject) => {
     execFile(
@@ -75,13 +74,9 @@ function compile(facts: ProcessFacts, script: string): Promise<Map<string, Buffe
       { cwd: '/', env: {}, timeout: COMPILE_TIMEOUT_MS, killSignal: 'SIGKILL', maxBuffer: MAX_OUTPUT_BYTES, ...(foreign ? { uid: facts.uid, gid: facts.gid } : {}) },
       (error, output) => {
         if (error) return reject(error);
-        const modules = new Map<string, Buffer>();
-        for (const line of output.trimEnd().split('\n')) {
-          const match = /^([a-z_]{1,40}) ([A-Za-z0-9+/=]+)$/.exec(line);
-          if (!match || modules.size === MAX_MODULES) return reject(new Error('not what was asked for'));
-          modules.set(match[1]!, Buffer.from(match[2]!, 'base64'));
-        }
-        resolve(modules);
+        const text = output.trimEnd();
+        if (!/^[A-Za-z0-9+/]+=*$/.test(text)) return reject(new Error('not what was asked for'));
+        resolve(Buffer.from(text, 'base64'));
       },
     ).stdin?.end();
   });

@@ -41,15 +41,13 @@ function copyOfAgent(): string {
 /** Modules as the interpreter compiles them; `faults` says by MARK that it came from here. */
 function compileMarked(python: string, agent: string): string {
   const folder = join(dir, 'compiled');
+  const marked = join(dir, 'marked');
+  cpSync(agent, marked, { recursive: true });
+  writeFileSync(join(marked, 'heaphouse_agent', 'faults.py'), '\nMARK = 1\n', { flag: 'a' });
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  for (const line of execFileSync(python, ['-I', '-S', '-B', join(agent, 'compile.py')], { encoding: 'utf8' }).trim().split('\n')) {
-    const [name, data] = line.split(' ') as [string, string];
-    writeFileSync(join(folder, `${name}.pyc`), Buffer.from(data, 'base64'), { mode: 0o600 });
-  }
-  const file = join(folder, 'faults.pyc');
-  const source = join(agent, 'heaphouse_agent', 'faults.py');
-  const script = 'import sys, marshal; b = open(sys.argv[1], "rb").read()[:16]; s = open(sys.argv[2]).read(); open(sys.argv[1], "wb").write(b + marshal.dumps(compile(s + "\\nMARK = 1\\n", sys.argv[2], "exec")))';
-  execFileSync(python, ['-I', '-c', script, file, source]);
+  const data = execFileSync(python, ['-I', '-S', '-B', join(marked, 'compile.py')], { encoding: 'utf8' });
+  writeFileSync(join(folder, 'modules'), Buffer.from(data, 'base64'), { mode: 0o600 });
+  rmSync(marked, { recursive: true });
   return folder;
 }
 
@@ -67,26 +65,25 @@ async function injectedMark(python: string, agent: string, compiled: string): Pr
 }
 
 describe.each(found)('compiled modules on CPython $version', ({ path }) => {
-  it('are used when version and source fit and nobody else could write them', async () => {
+  it('are used when they are whole, of this version, and nobody else could write them', async () => {
     const agent = copyOfAgent();
     const compiled = compileMarked(path, agent);
     expect(await injectedMark(path, agent, compiled)).toBe(1);
 
-    chmodSync(join(compiled, 'faults.pyc'), 0o666);
+    const file = join(compiled, 'modules');
+    chmodSync(file, 0o666);
     expect(await injectedMark(path, agent, compiled)).toBeNull();
-    chmodSync(join(compiled, 'faults.pyc'), 0o600);
+    chmodSync(file, 0o600);
 
-    const file = join(compiled, 'faults.pyc');
     const good = readFileSync(file);
     const otherVersion = Buffer.from(good);
     otherVersion[0] = (otherVersion[0] ?? 0) ^ 1;
-    for (const bad of [otherVersion, good.subarray(0, 10), Buffer.alloc(0)]) {
+    const damaged = Buffer.from(good);
+    damaged[good.length >> 1] = (damaged[good.length >> 1] ?? 0) ^ 1;
+    for (const bad of [otherVersion, damaged, good.subarray(0, good.length - 1), Buffer.alloc(0)]) {
       writeFileSync(file, bad);
       expect(await injectedMark(path, agent, compiled)).toBeNull();
     }
-    writeFileSync(file, good);
-    writeFileSync(join(agent, 'heaphouse_agent', 'faults.py'), '\n# a later version\n', { flag: 'a' });
-    expect(await injectedMark(path, agent, compiled)).toBeNull();
     expect(readdirSync(join(agent, 'heaphouse_agent'))).not.toContain('__pycache__');
   });
 
@@ -113,11 +110,11 @@ describe.each([...new Set([found[0], found.at(-1)])].filter((one) => one !== und
     const folder = join(cache, made as string);
     expect(statSync(cache).mode & 0o077).toBe(0);
     expect(statSync(folder).mode & 0o077).toBe(0);
-    expect(readdirSync(folder).length).toBe(readdirSync(join(agent, 'heaphouse_agent')).filter((name) => name.endsWith('.py')).length);
+    expect(readdirSync(folder)).toEqual(['modules']);
 
     // What lies there is taken …
     compileMarked(path, agent);
-    cpSync(join(dir, 'compiled', 'faults.pyc'), join(folder, 'faults.pyc'));
+    cpSync(join(dir, 'compiled', 'modules'), join(folder, 'modules'));
     expect(await enter()).toBe(1);
     // … unless others may write to it, or it is a link.
     chmodSync(folder, 0o777);
@@ -130,5 +127,12 @@ describe.each([...new Set([found[0], found.at(-1)])].filter((one) => one !== und
     chmodSync(cache, 0o777);
     expect(await enter()).toBeNull();
     expect(existsSync(folder)).toBe(false);
+    // For other sources others are made.
+    chmodSync(cache, 0o700);
+    cpSync(join(dir, 'compiled'), folder, { recursive: true });
+    expect(await enter()).toBe(1);
+    writeFileSync(join(agent, 'heaphouse_agent', 'faults.py'), '\n# a later version\n', { flag: 'a' });
+    expect(await enter()).toBeNull();
+    expect(readdirSync(cache).length).toBe(2);
   });
 });

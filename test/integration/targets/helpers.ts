@@ -142,7 +142,7 @@ export function call(url: string, method: string, params: object = {}): Promise<
     const timer = setTimeout(() => {
       socket.terminate();
       reject(new Error(`no answer to ${method}`));
-    }, 10_000);
+    }, 30_000);
     socket.on('error', reject);
     socket.on('open', () => socket.send(JSON.stringify({ id: 1, method, params })));
     socket.on('close', () => {

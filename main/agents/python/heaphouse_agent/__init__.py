@@ -12,7 +12,7 @@ VERSION = '0.1.0'
 
 # In the order they may import each other: the path-free loader runs them one by one.
 PARTS = ('compat', 'codec', 'static', 'rendezvous', 'httpio', 'websocket', 'wake', 'cfuncs', 'own',
-         'gcnative', 'gcevents', 'allocators', 'selfmemory', 'memory', 'workers', 'sizes', 'naming',
+         'gcnative', 'gcevents', 'allocators', 'selfmemory', 'memory', 'workers', 'waiting', 'sizes', 'naming',
          'sink', 'containers', 'instances', 'internals', 'roots', 'walk', 'residue', 'writer',
          'probes', 'native', 'forking', 'snapshot', 'fields', 'remote', 'faults',
          'sampling', 'profiles', 'cpusampling', 'domainprofiler',

@@ -44,6 +44,7 @@ if available:
         _flags_ = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_PYTHONAPI
         _restype_ = _Object
 
+    close_function = _ctypes.dlclose
     KINDS = {'void': _Void, 'void+gil': _VoidHeld, 'pointer+gil': _AddressHeld,
              'object+gil': _ObjectHeld, 'long+gil': _LongHeld, 'long': _LongFree}
 
@@ -102,6 +103,12 @@ def close(library):
     _ctypes.dlclose(library)
 
 
+def block(words):
+    # type: (object) -> tuple
+    """Arguments for a C function (pointer, long): the items of an `array`, which the caller keeps."""
+    return _Pointer(words.buffer_info()[0]), _Long(len(words))
+
+
 def address_of(block):
     # type: (object) -> int
     """Where the items of an `array` or `bytes` begin; the caller keeps the object."""
@@ -118,6 +125,12 @@ def set_slot(function_, slot, address, count):
 def call_long(function_, value):
     """Calls a C function (long) -> long."""
     found = function_(_Long(value))
+    return getattr(found, 'value', found)
+
+
+def call_address(function_, address):
+    """Calls a C function (pointer) -> long."""
+    found = function_(address)
     return getattr(found, 'value', found)
 
 

@@ -90,7 +90,8 @@ class Sampler(object):
             due = self.began
             while True:
                 due = max(due + self.interval, time.perf_counter())
-                if self.stopping.acquire(True, max(0.0005, due - time.perf_counter())):
+                patience = max(0.0005, due - time.perf_counter())
+                if workers.calmly(self.stopping.acquire, True, patience):
                     break
                 self.tick()
                 if len(self.samples) >= MAX_SAMPLES:

@@ -1,5 +1,5 @@
 """The CDP `HeapProfiler` domain."""
-from . import domainruntime, snapshot
+from . import domainruntime, snapshot, workers
 from .compat import gc, gil_enabled, monotonic_ms, sys
 from .faults import LATER, SERVER, Fault, param
 
@@ -65,7 +65,7 @@ def collect(session, number, generation, shape, count=False):
             if not session.connection.gone:
                 session.answer(number, result)
         session.agent.post(answer)
-    session.agent.spawn(body)
+    workers.spawn(body)
     return LATER
 
 
@@ -127,7 +127,7 @@ def get_object(session, params, number):
             else:
                 session.answer(number, result)
         agent.post(answer)
-    agent.spawn(body)
+    workers.spawn(body)
     return LATER
 
 

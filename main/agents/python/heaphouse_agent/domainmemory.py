@@ -1,5 +1,5 @@
 """The part of the `Python` domain about allocators, memory and the collector's settings."""
-from . import allocators, gcevents, selfmemory, snapshot
+from . import allocators, gcevents, selfmemory, snapshot, workers
 from .compat import binascii, gc, monotonic_ms
 from .faults import LATER, PARAMS, SERVER, Fault, param
 
@@ -25,7 +25,7 @@ def on_worker(session, number, work):
             else:
                 session.answer(number, result)
         agent.post(answer)
-    agent.spawn(body)
+    workers.spawn(body)
     return LATER
 
 

@@ -1,6 +1,6 @@
 """Sampling over time: allocations (`HeapProfiler.startSampling` …) and the CPU (`Profiler`); and
 what DevTools sends to any target and we have nothing for: answered, and nothing else."""
-from . import cpusampling, profiles, sampling, websocket
+from . import cpusampling, profiles, sampling, websocket, workers
 from .codec import encode
 from .faults import LATER, PARAMS, SERVER, Fault, param
 
@@ -45,7 +45,7 @@ def send_profile(session, number, taken, state):
     def body():
         text = '{"profile":%s}' % profiles.heap_profile(taken, collected, encode(state))
         session.agent.post(lambda: answer_text(session, number, text), len(text))
-    session.agent.spawn(body)
+    workers.spawn(body)
     return LATER
 
 
@@ -95,7 +95,7 @@ def profiler_stop(session, params, number):
             agent.cpu = None
             answer_text(session, number, text)
         agent.post(answer, len(text))
-    agent.spawn(body)
+    workers.spawn(body)
     return LATER
 
 

@@ -1,5 +1,5 @@
 """The CDP `Runtime` domain: evaluating in `__main__` and looking at values, when asked."""
-from . import remote
+from . import remote, workers
 from .compat import os, sys
 from .faults import LATER, SERVER, Fault, param
 from .fields import accessors, entries
@@ -61,7 +61,7 @@ def _run(session, number, group, work):
             if not session.connection.gone:
                 session.answer(number, result)
         agent.post(answer)
-    agent.spawn(body, False)
+    workers.spawn(body, True)
     return LATER
 
 

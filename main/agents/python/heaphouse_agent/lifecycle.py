@@ -103,19 +103,6 @@ class Agent(object):
         out = sum([c.out_bytes for c in list(server.connections.values())]) if server else 0
         return self.inbox_bytes + out
 
-    def spawn(self, function, hurry=True):
-        """On a thread of its own; without hurry for what runs the program's code."""
-        if not hurry:
-            return workers.spawn(function)
-
-        def hurried():
-            workers.Hurry.begin()
-            try:
-                function()
-            finally:
-                workers.Hurry.end()
-        workers.spawn(hurried)
-
     def release(self):
         """Lets a program that waits in its start go on."""
         try:
@@ -198,11 +185,7 @@ class Agent(object):
             for folder in self.folders:
                 _report(folder, error)
         finally:
-            workers.Hurry.begin()
-            try:
-                self.clean()
-            finally:
-                workers.Hurry.end()
+            self.clean()
 
     def clean(self):
         """Takes everything back; the thread ends right after."""
@@ -229,14 +212,17 @@ class Agent(object):
         if current is self:
             current = None
         mine = []
+        empties = self.origin != 'program'  # that one may hold our modules, and start us again
         for name, module in own.modules():
             if getattr(module, '__dict__', {}).get('__name__') == name:
                 mine.append(module)
-            if sys.modules.get(name) is module:  # the next agent may be loading already
+            if empties and name == own.PACKAGE:
+                workers.package[:] = [module]
+            else:
                 sys.modules.pop(name, None)
         self.sessions.clear()
         self.thread_ended = True
-        if self.origin != 'program':  # that one may hold our modules, and start us again
+        if empties:
             workers.at_end[:] = [undo.empty, mine, self]
 
     def meet(self, folder):
@@ -261,6 +247,7 @@ class Agent(object):
         own.threads.clear()
         workers.starting.clear()
         workers.Hurry.forked()
+        self.server.stop_waiting()
         sampling.forked()
         linetrace.disarm_all()
         self.gc.remove()
@@ -377,5 +364,8 @@ def stop():
     agent.post(leave)
     if _thread.get_ident() not in own.threads:
         deadline = time.time() + START_TIMEOUT
+        name, package = own.PACKAGE, sys.modules.get(own.PACKAGE)
         while not agent.thread_ended and time.time() < deadline:
+            time.sleep(0.005)
+        while package is not None and sys.modules.get(name) is package and time.time() < deadline:
             time.sleep(0.005)

@@ -6,7 +6,7 @@ What the tracing itself holds is taken out of the counts and listed: the one ref
 the object for us, the copy of the variables that CPython up to 3.12 makes for a trace function, the
 arguments on their way through our hook (measured, see `Handover`), constants of the traced code.
 """
-from . import internals, own, referrers
+from . import internals, own, referrers, workers
 from .compat import _thread, gc, monotonic_ms, sys
 from .fields import short
 from .internals import Code, Function
@@ -365,7 +365,7 @@ def trace_call(function, variable, most, limit_ms):
     State.armed.append(armed)
     armed.arm()
     try:
-        finished = armed.done.acquire(True, limit_ms / 1000.0)
+        finished = workers.calmly(armed.done.acquire, True, limit_ms / 1000.0)
         if not finished:
             if armed.disarm():
                 raise LookupError('%s was not called within %.0f s' % (code.co_name,
@@ -396,7 +396,6 @@ def disarm_all():
 
 def trace_text(source, path, function, variable, fresh, most, limit_ms):
     """Runs a text in a namespace of its own, on a thread of its own, and follows it."""
-    from . import workers
     name = path or SOURCE
     code = compile_text(source, name, fresh)
 
@@ -430,9 +429,9 @@ def trace_text(source, path, function, variable, fresh, most, limit_ms):
             sys.settrace(None)
             namespace.clear()
             done.release()
-    workers.spawn(body)
+    workers.spawn(body, True)
     # The trace function ends the text at its deadline; what hangs in C it cannot end.
-    if not done.acquire(True, limit_ms / 1000.0 + 1.0):
+    if not workers.calmly(done.acquire, True, limit_ms / 1000.0 + 1.0):
         trace.cut = trace.over = True
     text = source if type(source) is str else source.decode('utf-8', 'replace')
     result = trace.result(dict(enumerate(text.splitlines(), 1)))

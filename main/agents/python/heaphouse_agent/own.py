@@ -14,7 +14,8 @@ threads = {}  # identifier of each of the agent's threads -> what its start argu
 # Strings of the ways in (load.py, sitecustomize): where interned strings live for ever (3.12+) they
 # outlive the code they came from. Named here they count as ours.
 LEFT = ('heaphouse_agent', 'heaphouse_agent_load', 'heaphouse_agent_inject', 'HEAPHOUSE_AGENT',
-        'HEAPHOUSE_WAIT', 'start_launched', 'start_injected', 'write_error', 'keep_bytecode')
+        'HEAPHOUSE_WAIT', 'start_launched', 'start_injected', 'write_error', 'keep_bytecode',
+        '_compiled_modules', '_put_back', '_hurry')
 extra = []  # functions handed to the interpreter: callbacks and fork hooks
 
 

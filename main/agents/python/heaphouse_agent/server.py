@@ -1,9 +1,9 @@
 """The agent's one thread: waits on sockets and pipes, sleeps when nothing is asked."""
-from . import httpio, websocket
+from . import httpio, waiting, websocket
 from .codec import decode, encode
 from .compat import _socket, deque, fd_identity, high_fd, os, select
 from .peer import may_connect
-from .workers import Hurry
+from .workers import Hurry, Loan
 
 MAX_CONNECTIONS = 32
 MAX_BACKLOG = 4 << 20  # bytes waiting for a client before bulk data pauses
@@ -174,7 +174,9 @@ class Server(object):
         self.listener_identity = fd_identity(fd)
         self.connections = {}
         self.readers = {}  # fd -> callable(events): pipes of snapshot children
-        self.poll = select.poll()
+        self.poll = waiting.make()
+        if type(self.poll) is waiting.Poll:
+            Hurry.poll = self.poll
         self.poll.register(fd, select.POLLIN)
         self.poll.register(waker.read_fd, select.POLLIN)
         self.running = True
@@ -249,16 +251,18 @@ class Server(object):
             if patience == 0:
                 self.running = False
                 return
-            ready = self.poll.poll(self.agent.gc.poll_ms if self.agent.gc.polled else patience)
+            if self.agent.gc.polled:
+                patience = self.agent.gc.poll_ms
+            due = Loan.left_ms()
+            if due is not None:
+                patience = int(due) + 1 if patience is None else min(patience, int(due) + 1)
+            Hurry.end()
+            ready = self.poll.poll(patience)
+            Hurry.begin()
             if not ready:
                 self.agent.on_wake()
-                continue
-            Hurry.begin()
-            try:
-                if not self.handle(ready, listener_fd):
-                    return
-            finally:
-                Hurry.end()
+            elif not self.handle(ready, listener_fd):
+                return
 
     def handle(self, ready, listener_fd):
         # type: (list, int) -> bool
@@ -294,6 +298,13 @@ class Server(object):
             connection.flush()
             self.close(connection)
         drop(self.listener, self.listener_identity)
+        self.stop_waiting()
+
+    def stop_waiting(self):
+        """Nobody waits any more."""
+        Hurry.poll = None
+        if type(self.poll) is waiting.Poll:
+            self.poll.close()
 
 
 def same(fd, identity):

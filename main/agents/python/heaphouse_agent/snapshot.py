@@ -1,5 +1,5 @@
 """Taking a heap snapshot: choosing the mode, collecting the roots, running and ending the job."""
-from . import forking, native, own, residue, roots as roots_module, websocket, writer
+from . import forking, native, own, residue, roots as roots_module, websocket, workers, writer
 from .codec import decode, encode
 from .compat import array, gc, high_fd, monotonic_ms, epoch_ms, os, sys, time
 from .sink import ChunkSink, FileSink
@@ -113,11 +113,11 @@ class Job(object):
         if self.mode == 'stopTheWorld':
             read_fd, write_fd = os.pipe()
             self._listen(read_fd)
-            self.agent.spawn(lambda: self._stop_the_world(high_fd(write_fd)))
+            workers.spawn(lambda: self._stop_the_world(high_fd(write_fd)))
         if self.mode == 'fork':
             self._fork()
         if self.mode == 'inProcess' and not self.over:
-            self.agent.spawn(self._in_process)
+            workers.spawn(self._in_process)
 
     def _listen(self, read_fd):
         self.pipe_fd = high_fd(read_fd)

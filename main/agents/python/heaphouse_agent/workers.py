@@ -1,58 +1,136 @@
 """Threads for what may take long or run the program's code; the agent's own thread stays free."""
 from . import own
-from .compat import _thread, block_signals, sys
+from .compat import _thread, block_signals, monotonic_ms, sys
 
-SHORT = 0.0002  # seconds
+SHORT = 0.0001  # seconds
+MORE = 2e-7  # the interpreter cuts to microseconds: so much more, and what was read is what is set
+LOAN_MS = 200.0  # for what runs the program's code: long enough for a question from a console
 
 starting = {}  # threads that were asked for and do not run yet
 at_end = []  # what the last thread calls before it ends: a function and its arguments
+package = []  # our package then, whose name stays in sys.modules until everything is done
 
 
 class Hurry(object):
-    """Beside a thread that computes, everything that gives the interpreter's lock away (a file that is read,
-    a call through ctypes) gets it back a whole switch interval later, usually 5 ms: a snapshot makes thousands
-    of such calls. So the interval is short while we have work to do, and as it was when we have none."""
+    """Beside a thread that computes, whoever wants the interpreter's lock gets it after a whole switch
+    interval, 5 ms, and much later where the program itself lets go of it now and then (native/waiting.c
+    says why). Everything that reads a file or writes to a socket gives it away. So the interval is short
+    while we have work to do, and as it was when we have none.
+
+    A thread of ours is in a hurry from its start to its end, except while it waits."""
     lock = _thread.allocate_lock()
     users = 0
     usual = quick = None
+    poll = None  # what the agent's thread waits with: it makes the interval short as well
 
     @classmethod
     def begin(cls):
         with cls.lock:
             cls.users += 1
-            if cls.users == 1:
-                cls.usual = sys.getswitchinterval()
-                if cls.usual > SHORT:
-                    sys.setswitchinterval(SHORT)
-                cls.quick = sys.getswitchinterval()
+            now, was = sys.getswitchinterval(), 0
+            if cls.poll is not None:
+                was = cls.poll.take_over()
+            if now > SHORT:
+                cls.usual = now
+                sys.setswitchinterval(SHORT + MORE)
+            elif was or cls.users == 1:
+                cls.usual = was or now
+            cls.quick = sys.getswitchinterval()
 
     @classmethod
     def end(cls):
         with cls.lock:
             cls.users -= 1
-            # Unless the program has set another meanwhile.
-            if cls.users == 0 and sys.getswitchinterval() == cls.quick:
-                sys.setswitchinterval(cls.usual)
+            # Unless the program has set another meanwhile:
+            if cls.users == 0:
+                cls.put_back()
+
+    @classmethod
+    def put_back(cls):
+        # Not what was short before us: its owner may be putting it back this moment.
+        if cls.usual > SHORT and sys.getswitchinterval() == cls.quick:
+            sys.setswitchinterval(cls.usual + MORE)
+
+    @classmethod
+    def leave(cls):
+        """Of the last thread, which cannot call `end` any more when all names are gone: what it has to call, and with
+        what, or None. The interval stays short until then."""
+        with cls.lock:
+            cls.users = max(0, cls.users - 1)
+            if cls.users or cls.quick is None or cls.usual <= SHORT:
+                return None
+            return sys.getswitchinterval, cls.quick, sys.setswitchinterval, cls.usual + MORE
+
+    @classmethod
+    def microseconds(cls):
+        # type: () -> int
+        """The short interval as the interpreter keeps it."""
+        return int((SHORT + MORE) * 1e6)
 
     @classmethod
     def forked(cls):
         """In a child: the threads that were at work are the parent's."""
         cls.lock = _thread.allocate_lock()
-        if cls.users and sys.getswitchinterval() == cls.quick:
-            sys.setswitchinterval(cls.usual)
+        was = cls.poll.take_over() if cls.poll is not None else 0
+        if was and not cls.users:
+            sys.setswitchinterval(was + MORE)
+        elif cls.users:
+            cls.put_back()
         cls.users = 0
+        cls.poll = None
+        Loan.out[:] = []
 
 
-def spawn(function):
-    """Runs `function()` on a thread the program's `threading` does not know."""
+class Loan(object):
+    """The hurry of a thread that runs the program's code: given back by the thread at its end, or
+    by the agent's thread when it takes longer."""
+    out = []  # (loan, until when)
+
+    def __init__(self):
+        self.open = True
+        Loan.out.append((self, monotonic_ms() + LOAN_MS))
+
+    def back(self):
+        with Hurry.lock:
+            was, self.open = self.open, False
+        if was:
+            Hurry.end()
+            Loan.out[:] = [one for one in Loan.out if one[0] is not self]
+
+    @staticmethod
+    def left_ms():
+        # type: () -> float
+        """Until the next is due, those that are being taken back; None: there is none."""
+        now = monotonic_ms()
+        for loan, until in list(Loan.out):
+            if until <= now:
+                loan.back()
+        return min([until for _, until in Loan.out]) - now if Loan.out else None
+
+
+def calmly(wait, *arguments):
+    """Waits, on a thread that is in a hurry otherwise."""
+    Hurry.end()
+    try:
+        return wait(*arguments)
+    finally:
+        Hurry.begin()
+
+
+def spawn(function, runs_program=False):
+    """Runs `function()` on a thread the program's `threading` does not know. `runs_program`: it runs code of
+    the program, which may take any time."""
     holder = []  # how the start arguments, which only C code holds, are known to be ours
     arguments = (function, holder)
     holder.append(arguments)
     starting[id(holder)] = holder
+    Hurry.begin()  # also for its first look at the interpreter's lock
+    holder.append(Loan().back if runs_program else Hurry.end)
     try:
         _thread.start_new_thread(_body, arguments)
     except BaseException:
         starting.pop(id(holder), None)
+        holder.pop()()
         raise
 
 
@@ -60,6 +138,7 @@ def _body(function, holder):
     ident = _thread.get_ident()
     own.threads[ident] = holder
     starting.pop(id(holder), None)
+    calm = holder[1]
     try:
         block_signals()
         function()
@@ -68,11 +147,22 @@ def _body(function, holder):
     finally:
         holder.clear()
         own.threads.pop(ident, None)
-    function = None
-    last = at_end[:]
-    if last:
-        try:
-            # From here on there may be no global name left.
-            last[0](*last[1:])
-        except Exception:
-            pass
+        function = None
+        last = at_end[:]
+        if not last:
+            calm()
+        calm = None
+    if not last:
+        return
+    leaving = Hurry.leave()
+    modules, name, ours = sys.modules, own.PACKAGE, package[:]
+    try:
+        # From here on there may be no global name left.
+        last[0](*last[1:])
+    except Exception:
+        pass
+    if leaving and leaving[0]() == leaving[1]:
+        leaving[2](leaving[3])
+    # Now the next agent may come: it waits for this name to go.
+    if ours and modules.get(name) is ours[0]:
+        modules.pop(name, None)

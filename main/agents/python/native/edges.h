@@ -60,22 +60,42 @@ static void hide_rest(void) {
     }
 }
 
+enum { AHEAD = 8 };
+
 HOT void elements(void **items, i64 n) {
-    for (i64 i = 0; i < n; i++)
+    for (i64 i = 0; i < n && i < AHEAD; i++) soon(items[i]);
+    for (i64 i = 0; i < n; i++) {
+        if (i + AHEAD < n) soon(items[i + AHEAD]);
         if (items[i]) link(E_ELEMENT, (u32)i, items[i]);
+    }
+}
+
+static void entry(void *key, void *value) {
+    u32 to = enter(value), node = find(key), name = NONE;
+    if (to != NONE) {
+        i64 index;
+        if (TYPE(key) == K[K_STR]) {
+            name = node == NONE ? NONE : NODE(name, node);
+            if (name == NONE) name = str_name(key);
+            edge_to(E_PROPERTY, name, to);
+        } else if ((index = small_index(key)) >= 0) edge_to(E_ELEMENT, (u32)index, to);
+        else edge_to(E_PROPERTY, other_key_name(key), to);
+    }
+    if (node == NONE) node = enter(key); /* `value` may have been the same object */
+    if (node == NONE) return;
+    if (name != NONE) NODE(name, node) = name; /* made once */
+    edge_to(E_INTERNAL, sid_key, node);
 }
 
 static void entries(void *d) {
-    void *key, *value;
-    for (i64 at = 0; PyDict_Next(d, &at, &key, &value);) {
-        u32 to = enter(value);
-        if (to != NONE) {
-            i64 index;
-            if (TYPE(key) == K[K_STR]) edge_to(E_PROPERTY, key_name(key), to);
-            else if ((index = small_index(key)) >= 0) edge_to(E_ELEMENT, (u32)index, to);
-            else edge_to(E_PROPERTY, other_key_name(key), to);
+    void *key[AHEAD], *value[AHEAD];
+    for (i64 at = 0, n = AHEAD; n == AHEAD;) {
+        for (n = 0; n < AHEAD && PyDict_Next(d, &at, &key[n], &value[n]); n++) {
+            soon(key[n]);
+            soon(value[n]);
+            __builtin_prefetch(key[n]);
         }
-        link(E_INTERNAL, sid_key, key);
+        for (i64 i = 0; i < n; i++) entry(key[i], value[i]);
     }
 }
 

@@ -9,17 +9,14 @@ static void load_given(void) {
     }
     forget_seen();
     S.synthetic = (u32)given[G_SYNTHETIC].n;
-    index_grow();
+    u64 slots = 1ul << FIRST_BITS;
+    while (slots < (u64)given[G_ESTIMATE].n) slots *= 2; /* grows where that was too few */
+    index_make(slots);
     for (u32 i = 0; i < S.synthetic; i++) node_new(0);
     u64 *pair = given[G_FRAMES].at;
     for (i64 i = 0; i < given[G_FRAMES].n; i++, pair += 2) {
         ADDR(pair[1]) = (void *)pair[0];
-        if ((++S.indexed) * 2 > S.mask) index_grow();
-        else {
-            u64 at = mix(pair[0]) & S.mask;
-            while (S.slots[at]) at = (at + 1) & S.mask;
-            S.slots[at] = (u32)pair[1] + 1;
-        }
+        index_add((void *)pair[0], (u32)pair[1]);
     }
     u64 *marks = given[G_MARKS].at;
     for (i64 i = 0; i < given[G_MARKS].n; i++) *map_place(&S.own, marks[i]) = 1;
@@ -51,20 +48,37 @@ static void process(u32 n) {
     if (number == NONE) number = plan_for(t);
     const struct plan *p = (struct plan *)S.plans.at + number;
     i64 refs = REFS(o);
-    NODE(refs, n) = refs >= IMMORTAL || refs < 0 ? (u32)IMMORTAL : (u32)refs;
-    NODE(size, n) = size_of(p, o);
+    u32 size = size_of(p, o);
     u64 before = S.e_count;
-    edges_of(p, o, n);
-    NODE(edges, n) = (u32)(S.e_count - before);
+    edges_of(p, o, n); /* may move the nodes, and the plans */
+    p = (struct plan *)S.plans.at + number;
     if (NODE(name, n) == NONE) {
         u32 name = name_of(p, o);
         NODE(name, n) = name;
     }
-    NODE(plan, n) = number;
+    struct node *node = &((struct node *)S.node.at)[n];
+    node->refs = refs >= IMMORTAL || refs < 0 ? (u32)IMMORTAL : (u32)refs;
+    node->size = size;
+    node->edges = (u32)(S.e_count - before);
+    node->plan = number;
+}
+
+/* Nodes further on in the queue: their objects lie all over memory, and come while others are worked on. */
+enum { FAR = 16, NEAR = 8 };
+
+HOT void fetch_ahead(void) {
+    if (S.done + FAR >= S.nodes) return;
+    char *o = ADDR(S.done + FAR);
+    __builtin_prefetch(o);
+    __builtin_prefetch(o + 48);
+    o = ADDR(S.done + NEAR);
+    if (TYPE(o) == K[K_LIST]) __builtin_prefetch(PTR(o, 24));
+    else if (TYPE(o) == K[K_DICT]) __builtin_prefetch(PTR(o, 32));
 }
 
 static void run(u64 estimate) {
     while (S.done < S.nodes) {
+        fetch_ahead();
         process(S.done++);
         if (!(S.done & 8191)) tick(S.done, 2 * (S.nodes > estimate ? S.nodes : estimate));
     }
@@ -116,8 +130,8 @@ static void spread(u8 *reached, const u64 *starts, u32 first, u32 from, struct c
         stack->used -= 4;
         u32 at = *(u32 *)(stack->at + stack->used);
         for (u64 e = starts[at]; e < starts[at + 1]; e++) {
-            u32 to = ((u32 *)S.e_to.at)[e];
-            if (to < first || ((u8 *)S.e_type.at)[e] == E_WEAK || reached[to - first]) continue;
+            u32 to = EDGE_TO(e);
+            if (to < first || EDGE_TYPE(e) == E_WEAK || reached[to - first]) continue;
             reached[to - first] = 1;
             *(u32 *)column_add(stack, 4) = to - first;
         }
@@ -161,7 +175,7 @@ static void residue(u64 estimate) {
     for (u64 i = 0; i < pending; i++) {
         struct pending *p = (struct pending *)S.pending.at + i;
         u32 n = find(p->referent);
-        ((u32 *)S.e_to.at)[p->edge] = n == NONE ? 0 : n;
+        EDGE(p->edge).to = (u32)E_WEAK << ORDINAL_BITS | (n == NONE ? 0 : n);
     }
     u64 *held = given[G_HELD].at;
     for (i64 i = 0; i < given[G_HELD].n; i++, held += 2) {
@@ -183,8 +197,8 @@ static void residue(u64 estimate) {
     }
     starts[count] = at;
     for (u64 e = first_edge; e < S.e_count; e++) {
-        u32 to = ((u32 *)S.e_to.at)[e];
-        if (to >= first && ((u8 *)S.e_type.at)[e] != E_WEAK) incoming[to - first]++;
+        u32 to = EDGE_TO(e);
+        if (to >= first && EDGE_TYPE(e) != E_WEAK) incoming[to - first]++;
     }
     for (u32 i = 0; i < heads; i++) {
         u32 refs = NODE(refs, first + i);

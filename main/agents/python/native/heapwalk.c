@@ -242,7 +242,7 @@ static void verify(void) {
         out_big(NODE(refs, n));
         out_string(",[");
         for (u64 e = first; e < S.e_count; e++) {
-            u32 type = ((u8 *)S.e_type.at)[e], name = ((u32 *)S.e_name.at)[e];
+            u32 type = EDGE_TYPE(e), name = EDGE(e).name;
             if (e > first) out_text(",", 1);
             out_string("[");
             out_big(type);
@@ -254,7 +254,7 @@ static void verify(void) {
             }
             out_text(",", 1);
             out_big(type == E_WEAK ? (u64)((struct pending *)(S.pending.at + S.pending.used) - 1)->referent
-                                   : (u64)ADDR(((u32 *)S.e_to.at)[e]));
+                                   : (u64)ADDR(EDGE_TO(e)));
             out_string("]");
         }
         out_string("]]");

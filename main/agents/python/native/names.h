@@ -70,10 +70,23 @@ static void texts_grow(void) {
     }
 }
 
+HOT u64 eight(const void *at) {
+    u64 word;
+    copy(&word, at, 8);
+    return word;
+}
+
+HOT u64 stir(u64 h, u64 word) {
+    h = (h ^ word) * 0x9E3779B97F4A7C15ul;
+    return h ^ h >> 29;
+}
+
 static u32 intern(const char *s, u32 length) {
-    u64 h = 0xcbf29ce484222325ul;
-    for (u32 i = 0; i < length; i++) h = (h ^ (u8)s[i]) * 0x100000001b3ul;
-    h ^= h >> 31;
+    u64 h = length, rest = 0;
+    u32 at8 = 0;
+    for (; at8 + 8 <= length; at8 += 8) h = stir(h, eight(s + at8));
+    for (u32 i = at8; i < length; i++) rest = rest << 8 | (u8)s[i];
+    h = stir(h, rest);
     if (!S.text_slots || (u64)S.strings * 2 > S.text_mask) texts_grow();
     u64 i = h & S.text_mask;
     for (; S.text_slots[i]; i = (i + 1) & S.text_mask) {
@@ -127,8 +140,29 @@ static void put_str(void *o, u64 from, u64 to) {
     for (u64 i = from; i < to; i++) put(char_at(&t, i));
 }
 
+/* Is one of eight bytes below a space, a quote, a backslash, or above '~'? */
+HOT int needs_escape(u64 w) {
+    const u64 ones = 0x0101010101010101ul, high = 0x8080808080808080ul;
+    u64 quote = w ^ ones * '"', slash = w ^ ones * '\\', del = w ^ ones * 127;
+    return ((w | (w - ones * 32) | (quote - ones) | (slash - ones) | (del - ones)) & high) != 0;
+}
+
 static u32 str_name(void *o) {
     name_begin(PREVIEW);
+    struct text t;
+    /* Most are short and plain ASCII: taken as they are, eight at a time. */
+    if (read_text(o, &t) && t.width == 1) {
+        u32 n = t.length > PREVIEW ? PREVIEW : (u32)t.length, i = 0;
+        while (i + 8 <= n && !needs_escape(eight((const char *)t.at + i))) {
+            copy(line + 1 + i, (const char *)t.at + i, 8);
+            i += 8;
+        }
+        line_at += i;
+        line_chars = i;
+        for (; i < n; i++) put(((u8 *)t.at)[i]);
+        line_cut = t.length > PREVIEW;
+        return name_end();
+    }
     put_str(o, 0, PREVIEW + 1);
     return name_end();
 }

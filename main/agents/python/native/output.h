@@ -109,19 +109,31 @@ static void out_string(const char *s) {
 
 HOT void out_char(char c) { out.at[out.used++] = c; }
 
-/* Room has been made: up to 10 digits. */
-HOT void out_number(u32 v) {
-    char d[10];
-    int n = 0;
-    do {
-        u32 q = v / 10;
-        d[n++] = (char)('0' + (v - q * 10));
+static const char pairs[] =
+    "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748495051525354555657585960616263646566"
+    "676869707172737475767778798081828384858687888990919293949596979899";
+
+/* The digits of a number, up to 10; the place behind them. */
+HOT char *digits(char *at, u32 v) {
+    if (v < 10) {
+        *at = (char)('0' + v);
+        return at + 1;
+    }
+    u32 n = v < 100 ? 2 : v < 1000 ? 3 : v < 10000 ? 4 : v < 100000 ? 5 : v < 1000000 ? 6 : v < 10000000 ? 7 : v < 100000000 ? 8 : v < 1000000000 ? 9 : 10;
+    char *p = at + n;
+    while (v >= 100) {
+        u32 q = v / 100;
+        p -= 2;
+        copy(p, pairs + (v - q * 100) * 2, 2);
         v = q;
-    } while (v);
-    char *p = out.at + out.used;
-    out.used += (u64)n;
-    while (n) *p++ = d[--n];
+    }
+    if (v >= 10) copy(at, pairs + v * 2, 2);
+    else *at = (char)('0' + v);
+    return at + n;
 }
+
+/* Room has been made. */
+HOT void out_number(u32 v) { out.used = (u64)(digits(out.at + out.used, v) - out.at); }
 
 static void out_big(u64 v) {
     char d[24];

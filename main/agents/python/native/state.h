@@ -33,14 +33,16 @@ enum { STRIDE = 9, PREVIEW = 100 };
 
 struct pending { u64 edge; void *referent; };
 
+struct node { u32 name, size, edges, refs, plan; };
+struct edge { u32 to, name; }; /* above 29 bits of `to` stands the type */
+
 static struct {
     /* nodes, by ordinal: the synthetic ones first */
-    struct column addr, name, size, edges, refs, plan;
+    struct column addr, node;
     u32 nodes, synthetic, done;
-    u32 *slots; /* open addressing: ordinal + 1 */
+    u64 *slots; /* see find() */
     u64 mask, indexed;
-    /* edges */
-    struct column e_to, e_name, e_type;
+    struct column edge;
     u64 e_count;
     /* strings: escaped text with quotes, and where each begins */
     struct column text, text_at;
@@ -57,11 +59,10 @@ static struct {
 } S;
 
 static void drop_all(void) {
-    struct column *all[] = {&S.addr, &S.name, &S.size, &S.edges, &S.refs, &S.plan, &S.e_to, &S.e_name, &S.e_type,
-                            &S.text, &S.text_at, &S.plans, &S.slot_list, &S.pending, &S.refs_seen, &S.content,
-                            &S.held_edges, &S.garbage_edges, &S.interned_edges};
+    struct column *all[] = {&S.addr, &S.node, &S.edge, &S.text, &S.text_at, &S.plans, &S.slot_list, &S.pending,
+                            &S.refs_seen, &S.content, &S.held_edges, &S.garbage_edges, &S.interned_edges};
     for (u32 i = 0; i < sizeof all / sizeof *all; i++) column_drop(all[i]);
-    unmap_memory(S.slots, (S.mask + 1) * 4);
+    unmap_memory(S.slots, (S.mask + 1) * 8);
     unmap_memory(S.text_slots, (S.text_mask + 1) * 4);
     struct map *maps[] = {&S.own, &S.types, &S.folded, &S.count};
     for (u32 i = 0; i < 4; i++)
@@ -69,50 +70,76 @@ static void drop_all(void) {
     __builtin_memset(&S, 0, sizeof S);
 }
 
-#define NODE(column, n) (((u32 *)S.column.at)[n])
+#define NODE(field, n) (((struct node *)S.node.at)[n].field)
 #define ADDR(n) (((void **)S.addr.at)[n])
+#define EDGE(e) (((struct edge *)S.edge.at)[e])
+#define EDGE_TO(e) (EDGE(e).to & ORDINALS)
+#define EDGE_TYPE(e) (EDGE(e).to >> ORDINAL_BITS)
+
+/* Address -> ordinal. What is looked up lies all over memory, so an entry says all by itself, in 64 bits and without a look at
+ * the node: the ordinal + 1, and what of the scattered address its place does not tell. scatter() is one to one on the 45
+ * bits in which addresses differ; its low bits are the place where an entry belongs. Of the lowest FIRST_BITS the entry keeps
+ * seven: it stands less than REACH places further on, so these tell how far, and that tells the others. */
+enum { ORDINAL_BITS = 29, ORDINALS = (1 << ORDINAL_BITS) - 1, ADDRESS_BITS = 48, FIRST_BITS = 17, REACH = 128 };
+#define KEY_BITS (ADDRESS_BITS - 3)
+
+HOT u64 scatter(const void *o) {
+    u64 h = ((u64)o >> 3) * 0x9E3779B97F4A7C15ul & ((1ul << KEY_BITS) - 1);
+    return h ^ h >> 23;
+}
+
+HOT u64 tag_of(u64 h) { return (h >> FIRST_BITS) << 7 | (h & (REACH - 1)); }
+
+/* About to be looked up. */
+HOT void soon(const void *o) { __builtin_prefetch(&S.slots[scatter(o) & S.mask]); }
 
 HOT u32 find(const void *o) {
-    for (u64 i = mix((u64)o) & S.mask;; i = (i + 1) & S.mask) {
-        u32 n = S.slots[i];
-        if (!n) return NONE;
-        if (ADDR(n - 1) == o) return n - 1;
+    u64 h = scatter(o), tag = tag_of(h);
+    for (u32 d = 0; d < REACH; d++) {
+        u64 slot = S.slots[(h + d) & S.mask];
+        if (!slot) return NONE;
+        if (slot >> ORDINAL_BITS == tag) return (u32)(slot & ORDINALS) - 1;
+    }
+    return NONE;
+}
+
+static int index_place(const void *o, u32 n) {
+    u64 h = scatter(o);
+    for (u32 d = 0; d < REACH; d++) {
+        u64 *slot = &S.slots[(h + d) & S.mask];
+        if (*slot) continue;
+        *slot = tag_of(h) << ORDINAL_BITS | (n + 1);
+        return 1;
+    }
+    return 0;
+}
+
+/* A table of at least so many places, for all nodes there are. */
+static void index_make(u64 slots) {
+    for (;; slots *= 2) {
+        if (S.slots) unmap_memory(S.slots, (S.mask + 1) * 8);
+        S.slots = 0;
+        S.slots = map_memory(slots * 8);
+        advise_huge(S.slots, slots * 8);
+        S.mask = slots - 1;
+        u32 n = 0;
+        while (n < S.nodes && (!ADDR(n) || index_place(ADDR(n), n))) n++;
+        if (n == S.nodes) return;
     }
 }
 
-static void index_grow(void) {
-    u64 slots = S.slots ? (S.mask + 1) * 2 : 1 << 16;
-    u32 *old = S.slots;
-    u64 old_size = (S.mask + 1) * 4;
-    S.slots = map_memory(slots * 4);
-    S.mask = slots - 1;
-    for (u32 n = 0; n < S.nodes; n++) {
-        if (!ADDR(n)) continue;
-        u64 i = mix((u64)ADDR(n)) & S.mask;
-        while (S.slots[i]) i = (i + 1) & S.mask;
-        S.slots[i] = n + 1;
-    }
-    if (old) unmap_memory(old, old_size);
+static void index_add(const void *o, u32 n) {
+    if ((u64)o >> ADDRESS_BITS) fail(75);
+    if ((++S.indexed) * 3 > (S.mask + 1) * 2 || !index_place(o, n)) index_make((S.mask + 1) * 2); /* all, this one as well */
 }
 
 static u32 node_new(void *o) {
     u32 n = S.nodes;
     if (n >= 0x1C000000u) fail(75); /* positions in the file are 32 bits: EOVERFLOW */
     *(void **)column_add(&S.addr, 8) = o;
-    *(u32 *)column_add(&S.name, 4) = NONE;
-    *(u32 *)column_add(&S.size, 4) = 0;
-    *(u32 *)column_add(&S.edges, 4) = 0;
-    *(u32 *)column_add(&S.refs, 4) = 0;
-    *(u32 *)column_add(&S.plan, 4) = NONE;
+    *(struct node *)column_add(&S.node, sizeof(struct node)) = (struct node){NONE, 0, 0, 0, NONE};
     S.nodes++;
-    if (o) {
-        if ((++S.indexed) * 2 > S.mask) index_grow(); /* enters all, this one as well */
-        else {
-            u64 i = mix((u64)o) & S.mask;
-            while (S.slots[i]) i = (i + 1) & S.mask;
-            S.slots[i] = n + 1;
-        }
-    }
+    if (o) index_add(o, n);
     return n;
 }
 
@@ -125,9 +152,7 @@ HOT u32 enter(void *o) {
 }
 
 HOT void edge_to(u32 type, u32 name, u32 to) {
-    *(u32 *)column_add(&S.e_to, 4) = to;
-    *(u32 *)column_add(&S.e_name, 4) = name;
-    *(u8 *)column_add(&S.e_type, 1) = (u8)type;
+    *(struct edge *)column_add(&S.edge, sizeof(struct edge)) = (struct edge){type << ORDINAL_BITS | to, name};
     S.e_count++;
 }
 

@@ -65,23 +65,24 @@ static void write_snapshot(void) {
             last = g;
             last_number = map_get(&granules, (g << 4) + 16);
         }
-        u32 refs = NODE(refs, n);
+        struct node node = ((struct node *)S.node.at)[n];
         out_room(128);
-        out_char(',');
-        out_number(p->kind);
-        out_char(',');
-        out_number(NODE(name, n));
-        out_char(',');
-        out_number(last_number << 16 | (u32)(address >> 4 & 0xFFFF));
-        out_char(',');
-        out_number(NODE(size, n));
-        out_char(',');
-        out_number(NODE(edges, n));
-        copy(out.at + out.used, ",0,0,", 5);
-        out.used += 5;
-        out_number(refs >= (u32)IMMORTAL ? 0 : refs);
-        out_char(',');
-        out_number(p->class_sid);
+        char *at = out.at + out.used;
+        *at++ = ',';
+        at = digits(at, p->kind);
+        *at++ = ',';
+        at = digits(at, node.name);
+        *at++ = ',';
+        at = digits(at, last_number << 16 | (u32)(address >> 4 & 0xFFFF));
+        *at++ = ',';
+        at = digits(at, node.size);
+        *at++ = ',';
+        at = digits(at, node.edges);
+        copy(at, ",0,0,", 5);
+        at = digits(at + 5, node.refs >= (u32)IMMORTAL ? 0 : node.refs);
+        *at++ = ',';
+        at = digits(at, p->class_sid);
+        out.used = (u64)(at - out.at);
         if (!(n & 8191)) tick((u64)S.nodes + n, 2 * (u64)S.nodes);
     }
 
@@ -109,12 +110,14 @@ static void write_snapshot(void) {
     }
     for (u64 e = 0; e < S.e_count; e++) {
         out_room(64);
-        out_char(',');
-        out_number(((u8 *)S.e_type.at)[e]);
-        out_char(',');
-        out_number(((u32 *)S.e_name.at)[e]);
-        out_char(',');
-        out_number(((u32 *)S.e_to.at)[e] * STRIDE);
+        char *at = out.at + out.used;
+        *at++ = ',';
+        *at++ = (char)('0' + EDGE_TYPE(e));
+        *at++ = ',';
+        at = digits(at, EDGE(e).name);
+        *at++ = ',';
+        at = digits(at, EDGE_TO(e) * STRIDE);
+        out.used = (u64)(at - out.at);
         if (!(e & 65535)) tick(2 * (u64)S.nodes, 2 * (u64)S.nodes);
     }
 
@@ -129,10 +132,9 @@ static void write_snapshot(void) {
     out_flush(1);
 
     u64 bytes = S.bytes, tables = 0;
-    struct column *all[] = {&S.addr, &S.name, &S.size, &S.edges, &S.refs, &S.plan, &S.e_to, &S.e_name, &S.e_type,
-                            &S.text, &S.text_at, &S.plans, &S.slot_list, &S.pending, &out};
+    struct column *all[] = {&S.addr, &S.node, &S.edge, &S.text, &S.text_at, &S.plans, &S.slot_list, &S.pending, &out};
     for (u32 i = 0; i < sizeof all / sizeof *all; i++) tables += all[i]->used;
-    tables += (S.mask + 1) * 4 + (S.text_mask + 1) * 4 + (S.own.mask + 1) * 12 + (S.types.mask + 1) * 12;
+    tables += (S.mask + 1) * 8 + (S.text_mask + 1) * 4 + (S.own.mask + 1) * 12 + (S.types.mask + 1) * 12;
     column_grow(&out, 65536 + fresh.used * 4);
     i64 file = given[G_FILE].n;
     given[G_FILE].n = -2;
