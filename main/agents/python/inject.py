@@ -37,6 +37,12 @@ def _enter(path, rendezvous, state):
     loader = folder + '/load.py'
     scope = {'__name__': 'heaphouse_agent_load', '__file__': loader}
     try:
+        # Signals are the program's. Not before this thread began: in the program's own, that could run its handlers.
+        import _signal
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
+    except BaseException:
+        pass
+    try:
         with open(loader) as source:
             code = compile(source.read(), loader, 'exec')
         exec(code, scope)

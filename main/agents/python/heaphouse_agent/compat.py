@@ -82,9 +82,16 @@ def gil_enabled():
 
 
 def block_signals():
-    """Signals belong to the program's threads; ours, and the children it forks, take none."""
+    """Signals belong to the program's threads; ours, and the children it forks, take none. What was
+    blocked before, for `unblock_signals`."""
     if POSIX:
-        _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
+        return _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
+    return None
+
+
+def unblock_signals(blocked):
+    if POSIX:
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, blocked)
 
 
 def high_fd(fd):

@@ -340,6 +340,9 @@ def start(rendezvous, port, origin, wait):
             _register_exit(agent)
             workers.spawn(agent.serve)
         except BaseException:
+            if workers.starting or own.threads:  # a signal to the program, which has its agent all the same
+                current = latest = agent
+                raise
             agent.server.shut()
             agent.waker.close()
             for path in agent.files:

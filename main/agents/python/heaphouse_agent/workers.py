@@ -1,6 +1,6 @@
 """Threads for what may take long or run the program's code; the agent's own thread stays free."""
 from . import own
-from .compat import _thread, block_signals, monotonic_ms, sys
+from .compat import _thread, block_signals, monotonic_ms, sys, unblock_signals
 
 SHORT = 0.0001  # seconds
 MORE = 2e-7  # the interpreter cuts to microseconds: so much more, and what was read is what is set
@@ -126,12 +126,16 @@ def spawn(function, runs_program=False):
     starting[id(holder)] = holder
     Hurry.begin()  # also for its first look at the interpreter's lock
     holder.append(Loan().back if runs_program else Hurry.end)
+    # The thread begins with what is blocked here: a signal that it took would not wake the program.
+    blocked = block_signals()
     try:
         _thread.start_new_thread(_body, arguments)
     except BaseException:
         starting.pop(id(holder), None)
         holder.pop()()
         raise
+    finally:
+        unblock_signals(blocked)  # on the main thread a handler of the program may run here, and raise
 
 
 def _body(function, holder):
@@ -140,7 +144,6 @@ def _body(function, holder):
     starting.pop(id(holder), None)
     calm = holder[1]
     try:
-        block_signals()
         function()
     except SystemExit:
         pass
