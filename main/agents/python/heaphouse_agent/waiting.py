@@ -8,7 +8,7 @@ from .compat import LINUX, array, gil_enabled, os, select, sys
 ABI = 1
 WORDS = ('interval', 'quick', 'was', 'descriptors', 'count', 'patience')  # struct control in C
 AT = {name: place for place, name in enumerate(WORDS)}
-PROBES = (0.004973, 0.005051)  # seconds: intervals that no word has by chance
+PROBES = (0.004973, 0.005051, 0.004937)  # seconds: intervals that no word has by chance
 ROOM = 512
 
 
@@ -83,7 +83,7 @@ def path():
 
 def _find_interval(library):
     # type: (object) -> int
-    """Address of the interpreter's switch interval, or 0: the one place that follows it twice."""
+    """Address of the interpreter's switch interval, or 0: the one place that follows it each time."""
     find = cfuncs.function(library, 'waiting_find', 'long+gil')
     places, count = array('Q', bytes(8 * ROOM)), array('q', [0])
     usual = now = sys.getswitchinterval()
@@ -92,7 +92,8 @@ def _find_interval(library):
             sys.setswitchinterval(probe)
             now = sys.getswitchinterval()
             value = int(round(now * 1e6))
-            cfuncs.call_longs(find, (value, places.buffer_info()[0], count.buffer_info()[0], ROOM))
+            room = ROOM if probe == PROBES[0] else 0
+            cfuncs.call_longs(find, (value, places.buffer_info()[0], count.buffer_info()[0], room))
     finally:
         if sys.getswitchinterval() == now:
             sys.setswitchinterval(usual + workers.MORE)

@@ -12,7 +12,7 @@ typedef unsigned long u64;
 #define EXPORT __attribute__((visibility("default")))
 #define WEAK __attribute__((weak))
 
-extern char _PyRuntime[] WEAK;
+extern char _PyRuntime WEAK; /* the first byte of it */
 extern int dladdr1(const void *, void *, void **, int) WEAK;
 
 enum { ABI = 1, MOST_BYTES = 4 << 20, SYMBOL_ENTRY = 1, SIZE_IN_ENTRY = 16, EINTR = 4 };
@@ -54,20 +54,21 @@ static long ppoll(void *fds, long count, void *limit) {
 
 EXPORT long waiting_abi(void) { return ABI; }
 
-/* Places among the interpreter's variables where `value` stands. The first call (*count is 0) looks for them and notes
- * at most `room`; a later one keeps those of them that have this value as well. With the lock held. */
+/* Places among the interpreter's variables where `value` stands: at most `room` of them are noted, or, where room is 0, those
+ * kept that were noted before and have this value as well. With the lock held. */
 EXPORT long waiting_find(u64 value, u64 **places, i64 *count, i64 room) {
     void *about[4], *entry = 0;
     i64 kept = 0;
-    if (*count) {
+    if (!room) {
         for (i64 i = 0; i < *count; i++)
             if (*places[i] == value) places[kept++] = places[i];
         return *count = kept;
     }
-    if (!&_PyRuntime[0] || !dladdr1 || !dladdr1(_PyRuntime, about, &entry, SYMBOL_ENTRY) || !entry || about[3] != (void *)_PyRuntime) return 0;
+    *count = 0;
+    if (!&_PyRuntime || !dladdr1 || !dladdr1(&_PyRuntime, about, &entry, SYMBOL_ENTRY) || !entry || about[3] != (void *)&_PyRuntime) return 0;
     u64 size = *(u64 *)((char *)entry + SIZE_IN_ENTRY);
     if (size > MOST_BYTES) return 0;
-    for (char *at = _PyRuntime; at + 8 <= _PyRuntime + size && kept < room; at += 8)
+    for (char *at = &_PyRuntime; at + 8 <= &_PyRuntime + size && kept < room; at += 8)
         if (*(u64 *)at == value) places[kept++] = (u64 *)at;
     return *count = kept;
 }
