@@ -196,7 +196,7 @@ describe.skipIf(missing !== null)(`injector${why}`, () => {
         'libc = ctypes.CDLL(None, use_errno=True)',
         'assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, program, 0, 0) == 0',
       ].join('\n');
-      const target = run(newest ?? '', program(`${filter}\nprint('ready')\nimport time\nt = time.monotonic()\ntime.sleep(12)\nprint('slept', 11.99 < time.monotonic() - t < 14)`));
+      const target = run(newest ?? '', program(`${filter}\nprint('ready')\nimport time\nt = time.monotonic()\ntime.sleep(8)\nprint('slept', 7.99 < time.monotonic() - t < 10)`));
       await target.until(/ready/);
       const before = readFileSync(`/proc/${target.pid}/maps`, 'utf8');
       expect(await runInjector(injector, target.pid, code('pass'))).toMatchObject({ ok: false, reason: 'memory-refused', message: expect.stringContaining('executable') });

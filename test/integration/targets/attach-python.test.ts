@@ -55,29 +55,35 @@ describe.skipIf(gdbMissing !== null)(`Python, by the best way there is${why}`, (
   }
 
   describe.each(chosen)('CPython %s', (minor, path) => {
-    it.skipIf(path === null).each([[[]], [['--threads', '3']]])(`busy.py %j is entered at a safe point and comes to the same result (needs CPython ${minor})`, async (args) => {
-      const target = run(path ?? '', [sample('busy.py'), '--seconds', '4', ...args]);
-      await target.until(/ready/);
-      await enterAndLeave(target, 'busy.py', minor);
-      await endsRight(target, 'busy.py');
+    it.skipIf(path === null)(`busy.py, alone and with three further threads, is entered at a safe point and comes to the same result (needs CPython ${minor})`, async () => {
+      const targets = [[], ['--threads', '3']].map((args) => ({ how: args.join(' '), target: run(path ?? '', [sample('busy.py'), '--seconds', '4', ...args]) }));
+      await Promise.all(
+        targets.map(async ({ how, target }) => {
+          await target.until(/ready/);
+          await enterAndLeave(target, 'busy.py', minor);
+          await endsRight(target, how);
+        }),
+      );
       expect(readdirSync(rendezvousDir)).toEqual([]);
     });
 
     it.skipIf(path === null)(`every wait of sleepy.py is entered and ends when it should (needs CPython ${minor})`, async () => {
-      const targets = ['sleep', 'select', 'poll', 'epoll', 'lock', 'join', 'read'].map((how) => ({ how, target: run(path ?? '', [sample('sleepy.py'), '--seconds', '9', '--how', how]) }));
-      for (const { how, target } of targets) {
-        await target.until(/ready/);
-        await asleep(target.pid);
-        expect(await enterAndLeave(target, 'sleepy.py', minor), how).toMatch(/thread of its own while the main thread waited/);
-      }
-      for (const { how, target } of targets) await endsRight(target, how);
+      const targets = ['sleep', 'select', 'poll', 'epoll', 'lock', 'join', 'read'].map((how) => ({ how, target: run(path ?? '', [sample('sleepy.py'), '--seconds', '6', '--how', how]) }));
+      await Promise.all(
+        targets.map(async ({ how, target }) => {
+          await target.until(/ready/);
+          await asleep(target.pid);
+          expect(await enterAndLeave(target, 'sleepy.py', minor), how).toMatch(/thread of its own while the main thread waited/);
+          await endsRight(target, how);
+        }),
+      );
     });
   });
 
   const newest = pythons.filter(({ version }) => /^3\.(8|9|1[0-3])\./.test(version)).at(-1)?.path ?? null;
 
   it.skipIf(newest === null)('entered again after a detach, three times, still right (needs a Python)', async () => {
-    const target = run(newest ?? '', [sample('busy.py'), '--seconds', '12', '--threads', '1']);
+    const target = run(newest ?? '', [sample('busy.py'), '--seconds', '6', '--threads', '1']);
     await target.until(/ready/);
     for (let round = 0; round < 3; round++) {
       const found = await attach(target.pid);
@@ -107,7 +113,7 @@ describe.skipIf(gdbMissing !== null)(`Python, by the best way there is${why}`, (
   });
 
   it.skipIf(newest === null)('cancelled while gdb works: gdb ends, the target goes on untraced and right (needs a Python)', async () => {
-    for (const delayMs of [50, 150, 250, 350]) {
+    async function cancelledAfter(delayMs: number) {
       const target = run(newest ?? '', [sample('busy.py'), '--seconds', '3']);
       await target.until(/ready/);
       const controller = new AbortController();
@@ -118,6 +124,7 @@ describe.skipIf(gdbMissing !== null)(`Python, by the best way there is${why}`, (
       expect(await target.ended).toEqual({ code: 0, signal: null });
       expect(target.stdout()).toContain('result ok');
     }
+    await Promise.all([50, 150, 250, 350].map(cancelledAfter));
   });
 
   it.skipIf(newest === null)('a process that is stopped is refused before it is touched (needs a Python)', async () => {

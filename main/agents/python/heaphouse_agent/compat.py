@@ -82,16 +82,17 @@ def gil_enabled():
 
 
 def block_signals():
-    """Signals belong to the program's threads; ours, and the children it forks, take none. What was
-    blocked before, for `unblock_signals`."""
-    if POSIX:
-        return _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
-    return None
+    """Signals belong to the program's threads; ours, and the children it forks, take none. Those that
+    were not blocked before, for `unblock_signals`."""
+    if not POSIX:
+        return None
+    valid = _signal.valid_signals()
+    return valid - _signal.pthread_sigmask(_signal.SIG_BLOCK, valid)
 
 
-def unblock_signals(blocked):
-    if POSIX:
-        _signal.pthread_sigmask(_signal.SIG_SETMASK, blocked)
+def unblock_signals(signals):
+    if signals:
+        _signal.pthread_sigmask(_signal.SIG_UNBLOCK, signals)
 
 
 def high_fd(fd):

@@ -127,7 +127,7 @@ def spawn(function, runs_program=False):
     Hurry.begin()  # also for its first look at the interpreter's lock
     holder.append(Loan().back if runs_program else Hurry.end)
     # The thread begins with what is blocked here: a signal that it took would not wake the program.
-    blocked = block_signals()
+    signals = block_signals()
     try:
         _thread.start_new_thread(_body, arguments)
     except BaseException:
@@ -135,7 +135,7 @@ def spawn(function, runs_program=False):
         holder.pop()()
         raise
     finally:
-        unblock_signals(blocked)  # on the main thread a handler of the program may run here, and raise
+        unblock_signals(signals)  # on the main thread a handler of the program may run here, and raise
 
 
 def _body(function, holder):
