@@ -1,16 +1,17 @@
 // Builds the native parts of the Python agent with the system's C compiler:
 //   node build/native.mjs [--force]
-// Output: main/agents/python/native/bin/<platform>-<arch>/{heapwalk,gcnote,sampler,waiting,undo}.so and the program heaphouse-inject, beside the
-// agent, where the sources, the bundle and the packaged application all find them. No compiler: a notice, and the agent
+// Output: main/agents/python/native/bin/<platform>-<arch>/{heapwalk,gcnote,sampler,waiting,undo}.so and the programs heaphouse-inject and
+// heaphouse-peek, beside the agent, where the sources, the bundle and the packaged application all find them. No compiler: a notice, and the agent
 // does the same in Python; a running Python is then entered with gdb.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { root } from './runtime.mjs';
 
 const FOLDER = join(root, 'main', 'agents', 'python', 'native');
 const INJECTOR_FOLDER = join(root, 'main', 'agents', 'python', 'injector');
+const PEEK_FOLDER = join(root, 'main', 'agents', 'python', 'peek');
 const FLAGS = [
   '-std=gnu11', '-O2', '-Wall', '-Wextra', '-fPIC', '-shared', '-fvisibility=hidden',
   // No C library: what little is called is found in the process, and nothing is resolved late.
@@ -50,7 +51,9 @@ function build(log, { force = false }) {
   const stale = PARTS.filter((part) => force || !isFresh(join(folder, `${part}.so`), newest));
   const injector = join(folder, 'heaphouse-inject');
   const injectorIsFresh = !force && isFresh(injector, newestSource(INJECTOR_FOLDER));
-  if (stale.length === 0 && injectorIsFresh) return true;
+  const peek = join(folder, 'heaphouse-peek');
+  const peekIsFresh = !force && isFresh(peek, newestSource(PEEK_FOLDER));
+  if (stale.length === 0 && injectorIsFresh && peekIsFresh) return true;
   mkdirSync(folder, { recursive: true });
   const compilers = process.env.CC ? [process.env.CC] : ['cc', 'gcc', 'clang'];
   const compiler = compilers.find((name) => spawnSync(name, ['--version']).error?.code !== 'ENOENT');
@@ -59,25 +62,31 @@ function build(log, { force = false }) {
     return false;
   }
   const entered = injectorIsFresh || compileInjector(log, compiler, injector);
-  return stale.map((name) => compile(log, compiler, name, join(folder, `${name}.so`))).every(Boolean) && entered;
+  const peeked = peekIsFresh || compileProgram(log, compiler, join(PEEK_FOLDER, 'peek.c'), peek, ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-Wl,-s'], 'arenas are read piece by piece');
+  return stale.map((name) => compile(log, compiler, name, join(folder, `${name}.so`))).every(Boolean) && entered && peeked;
 }
 
 function newestSource(folder) {
   return Math.max(...readdirSync(folder).filter((name) => /\.[ch]$/.test(name)).map((name) => statSync(join(folder, name)).mtimeMs));
 }
 
-/** Static where the C library allows, so that it runs wherever the package is unpacked. `extra`: further flags, for tests. */
+/** `extra`: further flags, for tests. */
 export function compileInjector(log, compiler, output, extra = []) {
+  return compileProgram(log, compiler, join(INJECTOR_FOLDER, 'inject.c'), output, [...INJECTOR_FLAGS, ...extra], 'a running Python is entered with gdb');
+}
+
+/** Static where the C library allows, so that it runs wherever the package is unpacked. */
+function compileProgram(log, compiler, source, output, flags, without) {
   const part = `${output}.${process.pid}.part`;
   let run;
   for (const linking of [['-static'], []]) {
-    run = spawnSync(compiler, [...INJECTOR_FLAGS, ...extra, ...linking, '-o', part, join(INJECTOR_FOLDER, 'inject.c')], { encoding: 'utf8' });
+    run = spawnSync(compiler, [...flags, ...linking, '-o', part, source], { encoding: 'utf8' });
     if (run.status !== 0) continue;
     renameSync(part, output);
     return true;
   }
   rmSync(part, { force: true });
-  log(`injector: ${compiler} failed; a running Python is entered with gdb\n${run.stderr}`);
+  log(`${basename(output)}: ${compiler} failed; ${without}\n${run.stderr}`);
   return false;
 }
 

@@ -10,7 +10,8 @@ import { installNodeObserver, type NodeObserver } from './gc-recorder.ts';
 import type { HeapFigures } from './memory-sampler.ts';
 import { v8Totals } from './memory/allocator-totals.ts';
 import { readV8Report } from './memory/v8-report.ts';
-import { startPageGcRecorder } from './page-gc-recorder.ts';
+import { readProcessDump, type ProcessDump } from './memory/browser-dump.ts';
+import { startPageGcRecorder, type PageGcRecorder } from './page-gc-recorder.ts';
 import { rendererOnThisMachine } from './process-memory.ts';
 import { createV8Snapshots, estimateV8Snapshot } from './snapshot-v8.ts';
 import type { TargetAdapter, TargetListener } from './target-adapter.ts';
@@ -64,6 +65,7 @@ export async function openV8Target(target: OpenTarget, asked: CaptureTarget, lis
     notes,
     workers,
     readHeap,
+    ...(pages ? { readProcessDump: () => readDumpOf(pages) } : {}),
     readAllocators: observer ? async () => mapNull(await readV8Report(session), v8Totals) : null,
     async estimateSnapshot() {
       const used = countField(await session.send('Runtime.getHeapUsage'), 'usedSize');
@@ -107,6 +109,11 @@ export async function openV8Target(target: OpenTarget, asked: CaptureTarget, lis
       return closing ? [] : ['The inspector of the process could not be closed and stays open.'];
     },
   };
+}
+
+async function readDumpOf(pages: PageGcRecorder): Promise<ProcessDump | null> {
+  const events = await pages.dumpMemory();
+  return pages.rendererPid === null ? null : readProcessDump(events, pages.rendererPid);
 }
 
 /** Resolves when the target has ended the connection, at the latest after `ms`. */

@@ -1,5 +1,6 @@
 /** Where the Python agent's files are: in the source tree, beside the bundle, or among the packaged app's resources. */
-import { stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { HeaphouseError } from '#shared/rpc/errors.ts';
@@ -31,4 +32,15 @@ export async function findAgentDir(explicit?: string): Promise<string> {
     advice: 'Install Heaphouse again.',
     detail: candidates.join('\n'),
   });
+}
+
+/** A program of ours beside the native parts of the agent (`heaphouse-inject`); null where it is not built. */
+export async function findProgram(name: string, agentDir?: string): Promise<string | null> {
+  try {
+    const path = join(await findAgentDir(agentDir), 'native', 'bin', `${process.platform}-${process.arch}`, name);
+    await access(path, constants.X_OK);
+    return path;
+  } catch {
+    return null;
+  }
 }

@@ -18,7 +18,7 @@ import {
   readStat,
   readStatus,
 } from './proc/read.ts';
-import { findAgentDir } from './agent-dir.ts';
+import { findProgram } from './agent-dir.ts';
 import { readActivePort } from './launch/chromium.ts';
 import { identify } from './runtime/identify.ts';
 import type { Identity } from './runtime/identify.ts';
@@ -110,23 +110,12 @@ export async function findGdb(): Promise<string | null> {
   return found;
 }
 
-/** Beside the native walker; null where it is not built. */
-async function findInjector(agentDir: string | undefined): Promise<string | null> {
-  try {
-    const path = join(await findAgentDir(agentDir), 'native', 'bin', `${process.platform}-${process.arch}`, 'heaphouse-inject');
-    await access(path, constants.X_OK);
-    return path;
-  } catch {
-    return null;
-  }
-}
-
 export async function readSystemFacts(agentDir?: string): Promise<SystemFacts> {
   const [status, scope, gdb, injector, elf, namespaces] = await Promise.all([
     readStatus(process.pid),
     readHead('/proc/sys/kernel/yama/ptrace_scope', 64),
     findGdb(),
-    findInjector(agentDir),
+    findProgram('heaphouse-inject', agentDir),
     readElf(`/proc/${process.pid}/exe`),
     readNamespaces('self'),
   ]);

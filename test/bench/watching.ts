@@ -1,21 +1,28 @@
 /**
- * What watching costs a program: the same piece of work in two processes of the same kind, one watched as the workbench
- * watches (10 samples a second, every collection, allocator totals, segments), one alone. The pieces take turns, so that
- * a noisy machine disturbs both alike; compared are CPU time of the whole process (our thread in it included) and
- * elapsed time, as median over the pairs of watched divided by alone; and the least disturbed piece of each.
+ * What watching costs a program: the same piece of work in one process, watched as the workbench watches (10 samples a
+ * second, every collection, allocator totals, segments) and alone in turns, in the order A B B A. Two processes differ by
+ * more than what is to be seen here (addresses, hash seeds). For Python "alone" has the agent loaded and nobody connected, which
+ * costs nothing (`npm run bench agent-idle`). Compared are processor time of the whole process (our thread in it included) and
+ * elapsed time: mean of watched over alone with the error of that mean, and the median.
  *
- *   node test/bench/watching.ts [python interpreter …]
+ *   node test/bench/watching.ts [--only many|allocating|computing|node] [--rounds N] [python version or path …]
  */
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { startSessionHost, type SessionClient } from '../integration/capture/session-client.ts';
 import { supportedInterpreters } from '../integration/python-agent/interpreters.ts';
 
 const BOOTSTRAP = fileURLToPath(new URL('../../main/agents/python/bootstrap', import.meta.url));
-const PAIRS = Number(process.env['PAIRS'] ?? 30);
+const { values: options, positionals: asked } = parseArgs({ allowPositionals: true, options: { rounds: { type: 'string', default: '10' }, only: { type: 'string', default: '' } } });
+const ROUNDS = Number(options.rounds);
+/** Longer than the five seconds after which allocator totals, segments and settings are read again. */
+const SPELL_MS = 5_500;
+/** After the first readings, which every start of a recording makes. */
+const SETTLE_MS = 800;
 
 /** Each line on stdin: one piece of work; answer: CPU ms, elapsed ms, collections. */
 const PYTHON = (work: string) => `
@@ -43,22 +50,32 @@ require('readline').createInterface({ input: process.stdin }).on('line', () => {
 });
 `;
 const WORK = {
-  'many collections': `for _ in range(300000):
+  many: `for _ in range(200000):
     a, b = Node(), Node()
     a.other, b.other = b, a`,
-  'allocating': `for _ in range(40):
+  allocating: `for _ in range(40):
     rows = [{'id': i, 'name': str(i), 'tags': [i, i + 1]} for i in range(5000)]`,
-  'computing': `x = 0
-for i in range(4000000):
+  computing: `x = 0
+for i in range(2000000):
     x += i * i % 7`,
 };
 
-interface Program {
-  child: ChildProcessWithoutNullStreams;
-  piece(): Promise<{ cpuMs: number; elapsedMs: number; collections: number }>;
+interface Spell {
+  cpuMs: number;
+  elapsedMs: number;
+  collections: number;
+  pieces: number;
+  /** Processor time of the agent's thread, Python only. */
+  agentMs: number;
 }
 
-function start(command: string, args: string[], env: NodeJS.ProcessEnv = {}): Program & { stderr(): string } {
+interface Program {
+  child: ChildProcessWithoutNullStreams;
+  stderr(): string;
+  spell(): Promise<Spell>;
+}
+
+function start(command: string, args: string[], env: NodeJS.ProcessEnv = {}): Program {
   const child = spawn(command, args, { env: { ...process.env, ...env } });
   let waiting: ((line: string) => void) | null = null;
   let stderr = '';
@@ -72,16 +89,36 @@ function start(command: string, args: string[], env: NodeJS.ProcessEnv = {}): Pr
     pending = pending.slice(end + 1);
     waiting?.(line);
   });
+
+  async function piece(): Promise<number[]> {
+    const line = await new Promise<string>((resolve) => {
+      waiting = resolve;
+      child.stdin.write('go\n');
+    });
+    return line.trim().split(' ').map(Number);
+  }
+
+  /** Of all threads but the first: nanoseconds on a processor. */
+  function otherThreadsMs(): number {
+    const threads = readdirSync(`/proc/${child.pid}/task`).filter((id) => Number(id) !== child.pid);
+    return threads.reduce((sum, id) => sum + Number(readFileSync(`/proc/${child.pid}/task/${id}/schedstat`, 'latin1').split(' ')[0]) / 1e6, 0);
+  }
+
   return {
     child,
     stderr: () => stderr,
-    async piece() {
-      const line = await new Promise<string>((resolve) => {
-        waiting = resolve;
-        child.stdin.write('go\n');
-      });
-      const [cpuMs = 0, elapsedMs = 0, collections = 0] = line.trim().split(' ').map(Number);
-      return { cpuMs, elapsedMs, collections };
+    async spell() {
+      const spell: Spell = { cpuMs: 0, elapsedMs: 0, collections: 0, pieces: 0, agentMs: -otherThreadsMs() };
+      const until = performance.now() + SPELL_MS;
+      while (performance.now() < until) {
+        const [cpuMs = 0, elapsedMs = 0, collections = 0] = await piece();
+        spell.cpuMs += cpuMs;
+        spell.elapsedMs += elapsedMs;
+        spell.collections += collections;
+        spell.pieces++;
+      }
+      spell.agentMs += otherThreadsMs();
+      return spell;
     },
   };
 }
@@ -90,84 +127,116 @@ async function until<T>(look: () => T | null | undefined | false): Promise<T> {
   for (let i = 0; i < 500; i++) {
     const found = look();
     if (found) return found;
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await rest(20);
   }
   throw new Error('timed out');
 }
 
-const median = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
-const percent = (ratio: number) => `${((ratio - 1) * 100).toFixed(2).padStart(6)} %`;
+const rest = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+const median = (values: number[]) => [...values].sort((a, b) => a - b)[values.length >> 1] ?? NaN;
+const percent = (value: number) => (value * 100).toFixed(2).padStart(6);
 
-async function compare(name: string, watched: Program, alone: Program): Promise<void> {
-  await watched.piece();
-  await alone.piece();
-  const ratios = { cpu: [] as number[], elapsed: [] as number[] };
-  const least = { watched: Infinity, alone: Infinity };
-  let collections = 0;
-  let elapsed = 0;
-  for (let i = 0; i < PAIRS; i++) {
-    // Who goes first takes turns as well.
-    const first = i % 2 === 0 ? watched : alone;
-    const one = await first.piece();
-    const two = await (first === watched ? alone : watched).piece();
-    const [w, a] = first === watched ? [one, two] : [two, one];
-    least.watched = Math.min(least.watched, w.cpuMs);
-    least.alone = Math.min(least.alone, a.cpuMs);
-    ratios.cpu.push(w.cpuMs / a.cpuMs);
-    ratios.elapsed.push(w.elapsedMs / a.elapsedMs);
-    collections += w.collections;
-    elapsed += w.elapsedMs;
-  }
-  const rate = collections > 0 ? `, ${Math.round((collections / elapsed) * 1000)} collections a second` : '';
-  console.log(`${name.padEnd(36)} CPU ${percent(median(ratios.cpu))}, least ${percent(least.watched / least.alone)}   elapsed ${percent(median(ratios.elapsed))}   (${PAIRS} pairs of ${Math.round(elapsed / PAIRS)} ms${rate})`);
+function describe(ratios: number[]): string {
+  const centre = mean(ratios);
+  const error = Math.sqrt(mean(ratios.map((ratio) => (ratio - centre) ** 2)) / Math.max(1, ratios.length - 1));
+  return `${percent(centre - 1)} ± ${percent(error).trim()} % (median ${percent(median(ratios) - 1).trim()})`;
 }
 
-async function withHost(run: (host: SessionClient, dir: string) => Promise<void>): Promise<void> {
+/** `watch` begins to watch and returns how to stop. */
+async function compare(name: string, program: Program, watch: () => Promise<() => Promise<number>>, isPython: boolean): Promise<void> {
+  await program.spell();
+  const ratios = { cpu: [] as number[], elapsed: [] as number[] };
+  const sums = { elapsedMs: 0, collections: 0, agentMs: 0, recorded: 0 };
+  const watched = async () => {
+    const stop = await watch();
+    await rest(SETTLE_MS);
+    const spell = await program.spell();
+    sums.recorded += await stop();
+    await rest(SETTLE_MS);
+    return spell;
+  };
+  for (let round = 0; round < ROUNDS; round++) {
+    const first = round % 2 === 0 ? await watched() : await program.spell();
+    const second = round % 2 === 0 ? await program.spell() : await watched();
+    const [w, a] = round % 2 === 0 ? [first, second] : [second, first];
+    ratios.cpu.push(w.cpuMs / w.pieces / (a.cpuMs / a.pieces));
+    ratios.elapsed.push(w.elapsedMs / w.pieces / (a.elapsedMs / a.pieces));
+    sums.elapsedMs += w.elapsedMs;
+    sums.collections += w.collections;
+    sums.agentMs += w.agentMs;
+  }
+  console.log(`${name.padEnd(26)} CPU ${describe(ratios.cpu)}   elapsed ${describe(ratios.elapsed)}   ${ROUNDS} × ${(SPELL_MS / 1000).toFixed(1)} s each`);
+  if (isPython) {
+    const share = percent(sums.agentMs / sums.elapsedMs).trim();
+    console.log(`${''.padEnd(26)} the agent's thread: ${share} % of the time; ${Math.round((sums.collections / sums.elapsedMs) * 1000)} collections a second, ${sums.recorded} recorded of ${sums.collections} and those of the settling`);
+  }
+}
+
+async function withDir(run: (dir: string) => Promise<void>): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'heaphouse-bench-'));
-  const host = await startSessionHost();
   try {
-    await run(host, dir);
+    await run(dir);
   } finally {
-    await host.stop();
     rmSync(dir, { recursive: true, force: true });
   }
 }
 
+async function recorded(host: SessionClient): Promise<number> {
+  return (await host.memory.gcSummary({})).collections;
+}
+
 async function benchPython(path: string, version: string, name: string, work: string): Promise<void> {
-  await withHost(async (host, dir) => {
-    const code = PYTHON(work);
-    const alone = start(path, ['-c', code]);
-    const watched = start(path, ['-c', code], { PYTHONPATH: BOOTSTRAP, HEAPHOUSE_AGENT: dir });
+  await withDir(async (dir) => {
+    const program = start(path, ['-c', PYTHON(work)], { PYTHONPATH: BOOTSTRAP, HEAPHOUSE_AGENT: dir });
+    const { pid } = program.child;
     try {
-      const file = join(dir, `${watched.child.pid}.json`);
+      const file = join(dir, `${pid}.json`);
       await until(() => existsSync(file));
       const { webSocketUrl } = JSON.parse(readFileSync(file, 'utf8')) as { webSocketUrl: string };
-      await host.capture.start({ dir, target: { kind: 'python', pid: watched.child.pid!, webSocketUrl, waitsForDebugger: false, closeInspectorOnDetach: false }, sampleEveryMs: 100 });
-      await compare(`CPython ${version}, ${name}`, watched, alone);
-      const { collections } = await host.memory.gcSummary({});
-      if (name === 'many collections') console.log(`${''.padEnd(36)} ${collections} collections recorded`);
+      const watch = async () => {
+        const host = await startSessionHost();
+        const own = mkdtempSync(join(dir, 'recording-'));
+        await host.capture.start({ dir: own, target: { kind: 'python', pid: pid!, webSocketUrl, waitsForDebugger: false, closeInspectorOnDetach: false }, sampleEveryMs: 100 });
+        return async () => {
+          const found = await recorded(host);
+          // Killed, not stopped: the agent is to stay for the next spell.
+          host.child.kill('SIGKILL');
+          await host.exited;
+          return found;
+        };
+      };
+      await compare(`CPython ${version}, ${name}`, program, watch, true);
     } finally {
-      for (const { child } of [alone, watched]) child.kill('SIGKILL');
+      program.child.kill('SIGKILL');
     }
   });
 }
 
 async function benchNode(): Promise<void> {
-  await withHost(async (host, dir) => {
-    const alone = start(process.execPath, ['-e', NODE]);
-    const watched = start(process.execPath, ['--inspect=127.0.0.1:0', '-e', NODE]);
+  await withDir(async (dir) => {
+    const program = start(process.execPath, ['--inspect=127.0.0.1:0', '-e', NODE]);
     try {
-      const url = await until(() => /ws:\/\/\S+/.exec(watched.stderr())?.[0]);
-      await host.capture.start({ dir, target: { kind: 'node', pid: watched.child.pid!, webSocketUrl: url, waitsForDebugger: false, closeInspectorOnDetach: false }, sampleEveryMs: 100 });
-      await compare(`Node.js ${process.versions.node}, allocating`, watched, alone);
+      const url = await until(() => /ws:\/\/\S+/.exec(program.stderr())?.[0]);
+      const watch = async () => {
+        const host = await startSessionHost();
+        const own = mkdtempSync(join(dir, 'recording-'));
+        await host.capture.start({ dir: own, target: { kind: 'node', pid: program.child.pid!, webSocketUrl: url, waitsForDebugger: false, closeInspectorOnDetach: false }, sampleEveryMs: 100 });
+        return async () => {
+          const found = await recorded(host);
+          await host.capture.detach({});
+          await host.stop();
+          return found;
+        };
+      };
+      await compare(`Node.js ${process.versions.node}, allocating`, program, watch, false);
     } finally {
-      for (const { child } of [alone, watched]) child.kill('SIGKILL');
+      program.child.kill('SIGKILL');
     }
   });
 }
 
-const asked = process.argv.slice(2);
 const { found } = supportedInterpreters();
 const chosen = asked.length > 0 ? found.filter(({ version, path }) => asked.includes(path) || asked.some((text) => version.startsWith(text))) : found;
-for (const { path, version } of chosen) for (const [name, work] of Object.entries(WORK)) await benchPython(path, version, name, work);
-if (asked.length === 0 || asked.includes('node')) await benchNode();
+if (options.only !== 'node') for (const { path, version } of chosen) for (const [name, work] of Object.entries(WORK)) if (!options.only || options.only === name) await benchPython(path, version, name, work);
+if (options.only === 'node' || (!options.only && asked.length === 0)) await benchNode();

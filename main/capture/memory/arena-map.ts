@@ -33,8 +33,8 @@ export interface ArenaMap {
 }
 
 export const NO_POOL = 255;
-/** Arenas asked for at one go. */
-const BATCH = 16;
+/** Pools asked for at one go: some milliseconds. */
+const BATCH_POOLS = 16_384;
 
 export interface ReadMapOptions {
   reader: MemoryReader;
@@ -49,9 +49,10 @@ export async function readArenaMap({ reader, list, sizes, pagemap, signal, onPro
   const entries = [...list.arenas].sort((a, b) => a.arena.address - b.arena.address);
   const poolsPerArena = Math.max(1, ...entries.map(({ arena }) => arena.totalPools));
   const map = emptyMap(entries.length, poolsPerArena, sizes);
-  for (let from = 0; from < entries.length; from += BATCH) {
+  const batchArenas = Math.max(1, Math.floor(BATCH_POOLS / poolsPerArena));
+  for (let from = 0; from < entries.length; from += batchArenas) {
     signal?.throwIfAborted();
-    const batch = entries.slice(from, from + BATCH);
+    const batch = entries.slice(from, from + batchArenas);
     const runs = batch.map(({ arena }) => ({ address: firstPoolOf(arena.address, sizes.poolBytes), count: poolsBegun(arena.poolAddress, arena.address, sizes) }));
     const { data, lost } = await reader.pieces(runs.filter(({ count }) => count > 0), POOL_HEADER_BYTES, sizes.poolBytes);
     let offset = 0;
@@ -63,7 +64,7 @@ export async function readArenaMap({ reader, list, sizes, pagemap, signal, onPro
       else addArena(map, index, arena.address, arena.totalPools, data, offset, count, pagemap);
       offset += count * POOL_HEADER_BYTES;
     });
-    onProgress?.(Math.min(from + BATCH, entries.length), entries.length);
+    onProgress?.(Math.min(from + batchArenas, entries.length), entries.length);
   }
   return map;
 }

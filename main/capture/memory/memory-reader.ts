@@ -7,6 +7,7 @@ import type { MapSource } from '#shared/model/memory.ts';
 import type { CdpSession } from '../../cdp/connection.ts';
 import { asRecord, stringField } from '../../cdp/read-field.ts';
 import { openPagemap, type AddressRange } from './pagemap.ts';
+import { startPeekProgram, type PeekProgram } from './peek-program.ts';
 
 /** `count` pieces of the same size, `stride` apart, from `address` on. */
 export interface PieceRun {
@@ -25,6 +26,8 @@ export interface MemoryReader {
 
 const SEARCH_CHUNK_BYTES = 4 * 1024 * 1024;
 const MAX_FOUND = 64;
+/** From so many pieces on that lie apart our program reads them. */
+const MANY_PIECES = 1_024;
 /** After so long the event loop has a turn: samples are due every 20 to 100 ms. */
 const SLICE_MS = 8;
 
@@ -39,6 +42,20 @@ export function openOutsideReader(pid: number): MemoryReader | null {
   }
   const pagemap = openPagemap(pid);
   const yieldIfLong = createYield();
+  let program: Promise<PeekProgram | null> | null = null;
+  let isClosed = false;
+
+  /** Null where there is no such program, or it is not allowed what we are. */
+  async function readMany(runs: readonly PieceRun[], pieceBytes: number, strideBytes: number): Promise<{ data: Buffer; lost: number[] } | null> {
+    program ??= startPeekProgram(pid);
+    try {
+      const answer = await (await program)?.read(runs, pieceBytes, strideBytes);
+      return answer && answer.lost.length < runs.length ? answer : null;
+    } catch {
+      program = Promise.resolve(null);
+      return null;
+    }
+  }
 
   function read(into: Buffer, offset: number, bytes: number, address: number): boolean {
     try {
@@ -51,7 +68,10 @@ export function openOutsideReader(pid: number): MemoryReader | null {
   return {
     source: 'outside',
     async pieces(runs, pieceBytes, strideBytes) {
-      const data = Buffer.alloc(runs.reduce((sum, run) => sum + run.count, 0) * pieceBytes);
+      const pieces = runs.reduce((sum, run) => sum + run.count, 0);
+      const many = pieceBytes !== strideBytes && pieces >= MANY_PIECES && !isClosed ? await readMany(runs, pieceBytes, strideBytes) : null;
+      if (many) return many;
+      const data = Buffer.alloc(pieces * pieceBytes);
       const lost: number[] = [];
       let offset = 0;
       for (const [number, { address, count }] of runs.entries()) {
@@ -86,8 +106,10 @@ export function openOutsideReader(pid: number): MemoryReader | null {
       return found;
     },
     close() {
+      isClosed = true;
       closeSync(descriptor);
       pagemap?.close();
+      void program?.then((started) => started?.close());
     },
   };
 }

@@ -26,7 +26,7 @@ const MOST_MS = 60_000;
 /** A reading may take a hundredth of the time at most. */
 const SPARING = 100;
 /** This one is made by the program itself (20 ms for 4 GiB in arenas); the wait for its turn is counted with it. */
-const ALLOCATORS_SPARING = 300;
+const ALLOCATORS_SPARING = 1_000;
 
 /** Returns how to stop it. */
 export function startMemoryRecorder({ pid, readAllocators, readGcState, mayAsk, onReading }: MemoryRecorderOptions): () => void {

@@ -3,7 +3,9 @@
  * subtraction, so the parts add up by construction; what nobody accounts for is the last one and says so.
  */
 import type { PymallocReport, RssPart, SegmentKind, V8Report } from '#shared/model/memory.ts';
+import type { ProcessDump } from './browser-dump.ts';
 import type { Mallinfo } from './malloc-figures.ts';
+import type { Reservations } from './reservations.ts';
 
 /** Resident bytes of pymalloc's arenas, as counted page by page. */
 export interface ArenaResidency {
@@ -52,6 +54,10 @@ export interface RssInput {
   v8: V8Report | null;
   /** Where the target tells no more than this (a page). */
   jsHeap: { usedBytes: number; totalBytes: number; externalBytes: number | null } | null;
+  /** A page: what its process tells of its allocators; null where the browser does not give it. */
+  dump: ProcessDump | null;
+  /** Chromium and Electron: resident bytes of the address space that each allocator has reserved; null for other processes. */
+  reservations: Reservations | null;
   /** Resident bytes of mappings that look like pages of V8's heaps. */
   v8PageBytes: number;
   /** Resident bytes of mappings that look like arenas of glibc's malloc for threads. */
@@ -77,16 +83,21 @@ export function nativeFromGlibc(info: Mallinfo, arenas: readonly { systemBytes: 
 }
 
 type Group = RssPart['group'];
+/** What is still to be shared out: the heap, mappings without a file, and those of known owners. */
+type Place = 'heap' | 'mapped' | keyof Reservations;
+type Left = Record<Place, number>;
+const PLACES: readonly Place[] = ['v8', 'buffers', 'blink', 'partition', 'mapped', 'heap'];
 
 export function explainRss(input: RssInput): { rssBytes: number; parts: RssPart[] } {
   const parts: RssPart[] = [];
   const resident = (...kinds: SegmentKind[]) => kinds.reduce((sum, kind) => sum + (input.segments.get(kind) ?? 0), 0);
   // Memory without a file that programs ask for: what the allocators share among themselves.
-  const left = { heap: resident('heap'), mapped: resident('anonymous') };
+  const owned = input.reservations ?? { v8: 0, buffers: 0, blink: 0, partition: 0 };
+  const left: Left = { ...owned, heap: resident('heap'), mapped: resident('anonymous') - owned.v8 - owned.buffers - owned.blink - owned.partition };
 
-  function take(id: string, group: Group, label: string, bytes: { heap?: number; mapped?: number }, source: string, explanation: string, estimated = false): void {
+  function take(id: string, group: Group, label: string, bytes: Partial<Left>, source: string, explanation: string, estimated = false): void {
     let taken = 0;
-    for (const place of ['mapped', 'heap'] as const) {
+    for (const place of PLACES) {
       const part = Math.max(0, Math.min(bytes[place] ?? 0, left[place]));
       left[place] -= part;
       taken += part;
@@ -95,13 +106,9 @@ export function explainRss(input: RssInput): { rssBytes: number; parts: RssPart[
   }
 
   if (input.arenas) takeArenas(input.arenas, take);
-  if (input.v8) takeV8(input.v8, input.v8PageBytes, left, take);
-  else if (input.jsHeap) {
-    const { usedBytes, totalBytes, externalBytes } = input.jsHeap;
-    take('js-heap-used', 'objects', 'JavaScript heap, in use', { mapped: usedBytes }, 'Runtime.getHeapUsage', 'What V8 has handed out, garbage that was not collected yet included.', true);
-    take('js-heap-free', 'allocator-free', 'JavaScript heap, free', { mapped: totalBytes - usedBytes }, 'Runtime.getHeapUsage', 'Committed by V8 and not in use.', true);
-    take('external', 'native', 'External memory and array buffers', { mapped: externalBytes ?? 0 }, 'Runtime.getHeapUsage', 'Buffers, and what the browser keeps for the DOM.', true);
-  }
+  if (input.v8) takeV8(input.v8, input.reservations ? owned.v8 : input.v8PageBytes, left, take);
+  else if (input.jsHeap) takePage(input.jsHeap, input.dump, left, take);
+  if (input.reservations) takePartitions(input.dump, left, take);
   if (input.native) {
     takeNative(input.native, input.objectsInMalloc, left, take);
   } else if (input.v8 || input.jsHeap) {
@@ -122,16 +129,16 @@ export function explainRss(input: RssInput): { rssBytes: number; parts: RssPart[
   parts.push({
     id: 'unexplained',
     label: 'Unexplained',
-    bytes: left.heap + left.mapped,
+    bytes: PLACES.reduce((sum, place) => sum + left[place], 0),
     group: 'unexplained',
     source: 'smaps',
-    explanation: 'Memory without a file that no allocator we can ask accounts for: other allocators, memory that libraries map themselves, thread arenas.',
+    explanation: 'Memory without a file that no allocator we can ask accounts for: other allocators, memory that libraries map themselves, stacks of threads that could not be told.',
     estimated: false,
   });
   return { rssBytes: parts.reduce((sum, { bytes }) => sum + bytes, 0), parts };
 }
 
-type Take = (id: string, group: Group, label: string, bytes: { heap?: number; mapped?: number }, source: string, explanation: string, estimated?: boolean) => void;
+type Take = (id: string, group: Group, label: string, bytes: Partial<Left>, source: string, explanation: string, estimated?: boolean) => void;
 
 function takeArenas({ totals, residentBytes, usedPoolBytes, isCounted }: ArenaResidency, take: Take): void {
   const source = isCounted ? 'pool headers and pagemap' : 'pool headers';
@@ -145,7 +152,7 @@ function takeArenas({ totals, residentBytes, usedPoolBytes, isCounted }: ArenaRe
   take('free-pools', 'allocator-free', 'Free pools', { mapped: residentBytes - usedPoolBytes }, source, 'Empty pools in arenas that other pools keep from being returned to the system.', !isCounted);
 }
 
-function takeNative({ name, source, heap, mapped, either, isWhole }: NativeFigures, holdsObjects: boolean, left: { heap: number; mapped: number }, take: Take): void {
+function takeNative({ name, source, heap, mapped, either, isWhole }: NativeFigures, holdsObjects: boolean, left: Left, take: Take): void {
   // What lies in either goes where there is room once the rest has its place.
   const places = (of: keyof UsedAndFree) => {
     const inMappings = Math.min(either[of], Math.max(0, left.mapped - mapped[of]));
@@ -158,15 +165,62 @@ function takeNative({ name, source, heap, mapped, either, isWhole }: NativeFigur
   take('malloc-free', 'allocator-free', `${name}, free`, places('freeBytes'), source, 'Blocks that were given back to the allocator and not to the system.', true);
 }
 
-function takeV8(v8: V8Report, pageBytes: number, left: { heap: number; mapped: number }, take: Take): void {
+function takeV8(v8: V8Report, pageBytes: number, left: Left, take: Take): void {
   const physical = v8.spaces.reduce((sum, space) => sum + space.physicalBytes, 0);
   const used = v8.spaces.reduce((sum, space) => sum + Math.min(space.usedBytes, space.physicalBytes), 0);
-  take('v8-used', 'objects', 'V8 heap, in use', { mapped: used }, 'v8.getHeapSpaceStatistics', 'JavaScript objects, garbage that was not collected yet included.');
-  take('v8-free', 'allocator-free', 'V8 heap, free', { mapped: physical - used }, 'v8.getHeapSpaceStatistics', 'In memory and not in use: room for new objects, holes between old ones.');
-  // Each worker has a heap of its own, of which only its own thread could tell more.
-  take('v8-workers', 'objects', 'V8 heaps of workers', { mapped: pageBytes - physical }, 'smaps', "Mappings of the shape of V8's pages beyond those of the main thread's heap.", true);
+  const inHeap = heapPlaces(left);
+  take('v8-used', 'objects', 'V8 heap, in use', inHeap(used), 'v8.getHeapSpaceStatistics', 'JavaScript objects, garbage that was not collected yet included.');
+  take('v8-free', 'allocator-free', 'V8 heap, free', inHeap(physical - used), 'v8.getHeapSpaceStatistics', 'In memory and not in use: room for new objects, holes between old ones.');
+  take('blink', 'native', 'Objects collected together with those of V8 (cppgc)', { blink: left.blink }, 'smaps', 'What lies in the address space that its heap has reserved.');
   // Large buffers are mappings, small ones lie in the heap: nobody tells which.
-  const either = (bytes: number) => ({ mapped: bytes, heap: Math.max(0, bytes - left.mapped) });
+  const either = (bytes: number) => {
+    const buffers = Math.min(bytes, left.buffers);
+    const mapped = Math.min(bytes - buffers, left.mapped);
+    return { buffers, mapped, heap: Math.max(0, bytes - buffers - mapped) };
+  };
   take('external', 'native', 'External memory and array buffers', either(v8.externalBytes ?? 0), 'process.memoryUsage', 'Buffers and what objects hold outside of the heap.', true);
+  // After the buffers, whose size is known: a mapping of that shape may be another allocator's. Each worker has a heap of its own, of which only its own thread could tell more.
+  take('v8-workers', 'objects', left.v8 > 0 ? "V8 heaps of workers, and V8's tables" : 'V8 heaps of workers', inHeap(pageBytes - physical), 'smaps', "Mappings of the shape of V8's pages beyond those of the main thread's heap.", true);
   take('v8-malloc', 'native', "V8's own memory", either(v8.mallocedBytes ?? 0), 'v8.getHeapStatistics', 'What the compiler and the parser obtained from malloc.', true);
+}
+
+/** In the address space reserved for it where that is known, else among all mappings. */
+function heapPlaces(left: Left): (bytes: number) => Partial<Left> {
+  const isReserved = left.v8 > 0;
+  return (bytes) => (isReserved ? { v8: bytes } : { mapped: bytes });
+}
+
+const DUMP = 'memory dump of the browser';
+const DUMP_AND_SMAPS = 'memory dump of the browser, and the mappings of what the allocator has reserved';
+
+/** A page: V8, Blink and their buffers. Where each lives is known by what it has reserved, else its own figures stand alone. */
+function takePage(jsHeap: NonNullable<RssInput['jsHeap']>, dump: ProcessDump | null, left: Left, take: Take): void {
+  const rest = (place: keyof Reservations, otherwise: number) => (left[place] > 0 ? { [place]: left[place] } : { mapped: otherwise });
+  const within = (place: keyof Reservations, bytes: number) => (left[place] > 0 ? { [place]: bytes } : { mapped: bytes });
+  const isReserved = left.v8 > 0;
+  const used = dump && dump.v8UsedBytes > 0 ? dump.v8UsedBytes : jsHeap.usedBytes;
+  const total = Math.max(used, dump ? dump.v8TotalBytes : 0, jsHeap.totalBytes);
+  const source = dump ? DUMP : 'Runtime.getHeapUsage';
+  take('js-heap-used', 'objects', 'JavaScript heap, in use', within('v8', used), source, 'What V8 has handed out, garbage that was not collected yet included.', !isReserved);
+  take('js-heap-free', 'allocator-free', 'JavaScript heap, free', isReserved ? rest('v8', 0) : { mapped: total - used }, isReserved ? DUMP_AND_SMAPS : source, 'In memory and not in use: room for new objects, holes between old ones, tables of V8.', !isReserved);
+  if (dump) {
+    const inReserved = left.blink > 0;
+    take('blink-used', 'objects', 'DOM and other objects of Blink, in use', within('blink', dump.blinkUsedBytes), DUMP, 'Nodes, styles, layout: what the page is made of, as far as it is collected as garbage.', !inReserved);
+    take('blink-free', 'allocator-free', 'Heap of Blink, free', inReserved ? rest('blink', 0) : { mapped: dump.blinkTotalBytes - dump.blinkUsedBytes }, inReserved ? DUMP_AND_SMAPS : DUMP, 'In memory and not in use.', !inReserved);
+  } else take('blink', 'objects', 'DOM and other objects of Blink', { blink: left.blink }, 'smaps', "What lies in the address space that Blink's heap has reserved.", true);
+  const external = dump ? dump.bufferUsedBytes : (jsHeap.externalBytes ?? 0);
+  const hasBuffers = left.buffers > 0;
+  take('external', 'native', 'Array buffers', within('buffers', external), source, 'ArrayBuffer and typed arrays; without the dump also what the browser keeps for the DOM.', !hasBuffers);
+  take('buffers-free', 'allocator-free', 'Buffers, free, and WebAssembly memory', { buffers: left.buffers }, 'smaps', 'What else lies in the sandbox of V8 outside of its heap.');
+}
+
+/** Chromium and Electron: malloc and new. */
+function takePartitions(dump: ProcessDump | null, left: Left, take: Take): void {
+  if (!dump) {
+    take('partition', 'native', 'PartitionAlloc', { partition: left.partition }, 'smaps', "What lies in the address space that Chromium's allocator has reserved: malloc, strings and tables of Blink, canvases; used and free are not told apart.");
+    return;
+  }
+  take('malloc-used', 'native', 'malloc (PartitionAlloc), in use', { partition: dump.mallocUsedBytes }, DUMP, 'Blocks of malloc and new: styles and layout, fonts, caches, pixels of canvases, code of the browser.', left.partition === 0);
+  take('blink-partitions', 'native', 'Strings and tables of Blink, in use', { partition: dump.blinkPartitionsUsedBytes }, DUMP, 'Text of the page, vectors and hash tables, in partitions of their own.');
+  take('malloc-free', 'allocator-free', 'PartitionAlloc, free', { partition: left.partition }, DUMP_AND_SMAPS, 'Free blocks and holes, and its own tables.');
 }

@@ -24,6 +24,11 @@ const SPACES: Record<string, string> = {
   shared_trusted_large_object_space: 'Large trusted data shared between threads.',
 };
 
+/** What a space of this name is for; empty for one that we do not know. */
+export function explainSpace(name: string): string {
+  return Object.hasOwn(SPACES, name) ? (SPACES[name] ?? '') : '';
+}
+
 /** Null for a page, or a target that answers with something else. */
 export async function readV8Report(session: CdpSession): Promise<V8Report | null> {
   const answer = await session.send('Runtime.evaluate', { expression: HEAP_SPACES_SOURCE, includeCommandLineAPI: true, silent: true, returnByValue: true });
@@ -39,7 +44,7 @@ export function parseV8Report(value: unknown): V8Report | null {
       if (name === null) return [];
       return {
         name,
-        explanation: SPACES[name] ?? '',
+        explanation: explainSpace(name),
         usedBytes: countField(space, 'space_used_size') ?? 0,
         committedBytes: countField(space, 'space_size') ?? 0,
         availableBytes: countField(space, 'space_available_size') ?? 0,

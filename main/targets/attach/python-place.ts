@@ -66,7 +66,7 @@ export async function preparePlace(facts: ProcessFacts, system: SystemFacts, opt
     const inTarget = join(parent.inTarget, basename(shared));
     await chmod(shared, 0o755);
     const copy = join(shared, 'python');
-    await cp(agentDir, copy, { recursive: true, filter: (source) => !/__pycache__|\.pyc$|\/injector(\/|$)|heaphouse-inject$|\/native\/[^/]+\.[ch]$/.test(source.slice(agentDir.length)) });
+    await cp(agentDir, copy, { recursive: true, filter: (source) => !/__pycache__|\.pyc$|\/(injector|peek)(\/|$)|heaphouse-(inject|peek)$|\/native\/[^/]+\.[ch]$/.test(source.slice(agentDir.length)) });
     await makeReadable(copy);
     // What a container calls its interpreter is not to be run by us.
     const compiled = hasOwnFiles(facts, system) ? null : await bytecode(copy);

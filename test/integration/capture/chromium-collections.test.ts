@@ -1,4 +1,4 @@
-/** Collections of a page, from traces of a living browser; its memory is that of its renderer. */
+/** Collections of a page, from traces of a living browser. */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,7 +34,7 @@ describe.skipIf(!CHROMIUM)(`collections of a page${CHROMIUM ? '' : ' (skipped: C
     rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   });
 
-  it('have pause, kind, used heap and V8\'s reason; resident memory is the renderer\'s, as a sum', async () => {
+  it('have pause, kind, used heap and V8\'s reason; segments are the renderer\'s', async () => {
     const began = Date.now();
     const started = await host.capture.start({ dir, target: { kind: 'chromium', pid: browser.pid, webSocketUrl: browser.url, waitsForDebugger: false, closeInspectorOnDetach: false }, sampleEveryMs: 100 });
     expect(started.gcEvents).toBe(true);
@@ -56,11 +56,6 @@ describe.skipIf(!CHROMIUM)(`collections of a page${CHROMIUM ? '' : ' (skipped: C
 
     const { pid } = await host.memory.segments({});
     expect(readFileSync(`/proc/${pid}/cmdline`, 'latin1')).toContain('--type=renderer');
-    const { rssBytes, parts } = await host.memory.rssBreakdown({});
-    const statm = Number(readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1]) * 4096;
-    expect(parts.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(rssBytes);
-    expect(Math.abs(rssBytes - statm)).toBeLessThan(0.2 * statm);
-    expect(parts.find(({ id }) => id === 'external')?.bytes).toBeGreaterThanOrEqual(64 * MIB);
 
     const detachedAt = Date.now();
     await host.capture.detach({});

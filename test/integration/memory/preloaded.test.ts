@@ -115,8 +115,9 @@ describe.skipIf(process.platform !== 'linux').each(
   });
 
   it.skipIf(library === null)('in Node.js is recognised; its own figures cannot be read from outside', async () => {
-    const target = await startInspected(process.execPath, ['--inspect=127.0.0.1:0', '-e', 'globalThis.kept = Array.from({ length: 1000 }, () => Buffer.allocUnsafeSlow(64 * 1024).fill(1)); setInterval(() => {}, 1000)'], { ...process.env, ...env });
+    const target = await startInspected(process.execPath, ['--inspect=127.0.0.1:0', '-e', 'globalThis.kept = Array.from({ length: 1000 }, () => Buffer.allocUnsafeSlow(64 * 1024).fill(1)); console.log("filled"); setInterval(() => {}, 1000)'], { ...process.env, ...env });
     running.push(target);
+    await until('the program', () => target.stdout().includes('filled'));
     await host.capture.start({ dir, target: { kind: 'node', pid: target.pid, webSocketUrl: target.url, waitsForDebugger: false, closeInspectorOnDetach: false }, sampleEveryMs: 50 });
     const report = await allocators();
     expect(report.inUse.map((each) => each.kind)).toEqual(['v8', kind]);

@@ -105,7 +105,7 @@ describe('texts and figures of allocators', () => {
 });
 
 describe('resident memory as a sum', () => {
-  const base: RssInput = { segments: new Map([['heap', 1_600 * KIB], ['anonymous', 3_000 * KIB], ['text', 500 * KIB], ['stack', 40 * KIB], ['shared-libraries', 900 * KIB]]), arenas: null, native: null, v8: null, jsHeap: null, objectsInMalloc: false, threadArenaBytes: 0, v8PageBytes: 0 };
+  const base: RssInput = { segments: new Map([['heap', 1_600 * KIB], ['anonymous', 3_000 * KIB], ['text', 500 * KIB], ['stack', 40 * KIB], ['shared-libraries', 900 * KIB]]), arenas: null, native: null, v8: null, jsHeap: null, objectsInMalloc: false, threadArenaBytes: 0, v8PageBytes: 0, dump: null, reservations: null };
   const total = 6_040 * KIB;
   const native = nativeFromGlibc(readMallinfo(WORDS)!, parseMallocInfo(MALLOC_INFO));
   const arenas = { totals: { ...parsePymallocText(TEXT)! }, residentBytes: 512 * KIB, usedPoolBytes: 13 * 4 * KIB, isCounted: true };

@@ -52,6 +52,7 @@ def _run(session, number, group, work):
         try:
             value = work()
             result = {'result': objects.describe(value, group, True)}
+            value = None  # who counts references right after the answer must not find this frame's
         except BaseException as error:
             result = {'result': objects.describe(error, group),
                       'exceptionDetails': remote.exception_details(objects, error, group)}

@@ -4,8 +4,8 @@ Where it can be, the entry is a function of C (gcnative.py), which writes rows a
 and leaves to Python what somebody asked for; otherwise it is the function here, for everything.
 
 Who is woken how often matters more than the note: while collections keep coming the agent's thread
-looks by itself every POLL_MS instead of being woken for each, and when they are MANY every
-BUSY_POLL_MS, so a program that does nothing but collect gives up the interpreter lock four times a
+looks by itself every POLL_MS, and whenever it is awake for another reason, instead of being woken for
+each, so a program that does nothing but collect gives up the interpreter lock four times a
 second and not a thousand times. Beyond REST_RATE the callback is taken out for most of the time
 and costs nothing, and what happened meanwhile is told as sums: numbers from the interpreter's own totals,
 pauses as the mean of those noted before.
@@ -14,13 +14,10 @@ from . import cfuncs, gcnative, own
 from .compat import binascii, deque, epoch_ms, gc, gil_enabled, monotonic_ms, sys, time
 
 LIMIT = 4096  # collections kept while nobody reads them; older ones are dropped
-POLL_MS = 50
-BUSY_POLL_MS = 250
-MANY = 20  # collections in POLL_MS
+POLL_MS = 250
 REST_RATE = 1.5  # collections a millisecond of processor time from which on not each is noted,
 REST_LEAST = 100  # and so many at one look
-REST_MS = 1000.0  # without a callback, after BUSY_POLL_MS with it: it costs a fifth
-FULL = 2500  # in BUSY_POLL_MS: the ring would be full before the next look
+REST_MS = 1000.0  # without a callback, after POLL_MS with it: it costs a fifth
 OURS = __file__.rpartition('/')[0] if '/' in __file__ else __file__.rpartition('\\')[0]
 
 
@@ -31,14 +28,14 @@ class GcWatch(object):
         self.events = deque(maxlen=LIMIT)
         self.users = 0
         self.limits = gc.get_threshold()
-        self.polled = False  # the agent's thread looks by itself,
-        self.poll_ms = POLL_MS  # that often
+        self.polled = False  # the agent's thread looks by itself
         self._wake = wake
         self.callback = self._make(wake)
         self.ring = None
         self.looked_at = 0.0
         self.resting = None  # (since, gc.get_stats() then, mean pauses by generation)
         self.summaries = []  # parameters of Python.gcSummary
+        self.took_at = 0.0
 
     def _make(self, wake):
         # Runs inside any allocation of any thread, thousands of times a second in some programs:
@@ -122,6 +119,19 @@ class GcWatch(object):
             self._take_out()
             self.resting = monotonic_ms(), gc.get_stats(), mean_pauses(rows)
 
+    def _add_sums(self, sums):
+        """Of collections that came so fast that the ring was full before we looked."""
+        now = monotonic_ms()
+        if sums:
+            offset = clock_offset()
+            self.summaries.append({
+                'fromAt': (self.took_at or now) + offset, 'toAt': now + offset, 'thresholds': list(self.limits),
+                'generations': [{'collections': int(number), 'collected': int(collected),
+                                 'uncollectable': int(uncollectable),
+                                 'meanPauseMs': pauses / number if number else None}
+                                for number, collected, uncollectable, pauses in sums]})
+        self.took_at = now
+
     def take(self):
         # type: () -> tuple
         """What was noted since the last call: (rows of C as bytes, notes of Python)."""
@@ -130,6 +140,9 @@ class GcWatch(object):
         if ring is not None:
             ring.set('polled', 0)
         rows, taken = b'' if ring is None else ring.take(), []
+        if ring is not None:
+            sums = ring.take_sums()
+            self._add_sums(sums)
         while self.events:
             taken.append(self.events.popleft())
         # As they are now; a program changes them a few times in its life.
@@ -139,8 +152,6 @@ class GcWatch(object):
             self._rest(rows, now - self.looked_at)
         self.looked_at = now
         self.polled = bool(taken or rows or self.resting)
-        seen = len(taken) + len(rows) // gcnative.ROW
-        self.poll_ms = BUSY_POLL_MS if self.resting or MANY < seen < FULL else POLL_MS
         if ring is not None:
             ring.set('limit', self.limits[0])
             ring.set_offset(clock_offset())

@@ -4,14 +4,15 @@ its ring, and taking it out again. Whatever does not fit ends in None and Python
 from . import cfuncs
 from .compat import LINUX, array, gc, gil_enabled, os, standard, sys, time
 
-ABI = 3
+ABI = 4
 ROW = 40  # bytes of a row, see struct row in gcnote.c
-CAPACITY = 4096  # rows kept while nobody reads them
+CAPACITY = 4096  # rows kept while nobody reads them; beyond that there are sums
+SUM = 4  # numbers of a generation
 LEAVE_SECONDS = 2.0
 
 # struct control of gcnote.c, one machine word each.
-WORDS = ('limit', 'written', 'polled', 'capacity', 'ring', 'counts', 'survivors', 'get_count',
-         'passed', 'wake', 'generation', 'collected', 'uncollectable', 'candidates', 'none')
+WORDS = ('limit', 'written', 'taken', 'polled', 'capacity', 'ring', 'counts', 'survivors', 'young',
+         'sums', 'get_count', 'passed', 'wake', 'generation', 'collected', 'uncollectable', 'candidates', 'none')
 LAYOUT = standard('_struct').Struct('<dfiiiiiHHi')  # of a row
 AT = {name: place for place, name in enumerate(WORDS)}
 STATE_BYTES = 512  # of the collector's state looked at, from the head of the youngest generation
@@ -26,7 +27,7 @@ class Ring(object):
         self.offset = memoryview(self.rows)[:8].cast('d')
         self.words = words = array('q', bytes(8 * len(WORDS)))
         self.read = 0
-        self.lost = 0
+        self.sums = array('d', bytes(8 * SUM * 3))
         # What C refers to by address.
         self.kept = {'get_count': gc.get_count, 'passed': passed, 'wake': wake,
                      'generation': 'generation', 'collected': 'collected',
@@ -35,7 +36,8 @@ class Ring(object):
             words[AT[name]] = id(value)
         words[AT['capacity']] = CAPACITY
         words[AT['ring']] = self.rows.buffer_info()[0]
-        words[AT['counts']], words[AT['survivors']] = _find_state(library)
+        words[AT['sums']] = self.sums.buffer_info()[0]
+        words[AT['counts']], words[AT['survivors']], words[AT['young']] = _find_state(library)
         make = cfuncs.function(library, 'gcnote_make', 'object+gil')
         self.let_go = cfuncs.function(library, 'gcnote_drop', 'void+gil')
         self.inside = cfuncs.function(library, 'gcnote_inside', 'long+gil')
@@ -57,16 +59,29 @@ class Ring(object):
         # type: () -> bytes
         """The rows since the last call, oldest first, as they lie in memory."""
         written = self.words[AT['written']]  # moves on only while Python code may be interrupted
-        first = max(self.read, written - CAPACITY)
-        self.lost += first - self.read
-        self.read = written
+        first = self.read
         if first == written:
             return b''
         start, end = first % CAPACITY + 1, (written - 1) % CAPACITY + 2
         rows = self.rows
         if start < end:
-            return rows[start * ROW:end * ROW].tobytes()
-        return rows[start * ROW:].tobytes() + rows[ROW:end * ROW].tobytes()
+            found = rows[start * ROW:end * ROW].tobytes()
+        else:
+            found = rows[start * ROW:].tobytes() + rows[ROW:end * ROW].tobytes()
+        self.read = self.words[AT['taken']] = written
+        return found
+
+    def take_sums(self):
+        # type: () -> list
+        """After `take`, which has made room in the ring: [collections, collected, uncollectable, pause in ms] of
+        each generation for what found it full; empty when nothing did."""
+        sums = self.sums
+        if not any(sums[::SUM]):
+            return []
+        found = sums.tolist()
+        for place in range(len(found)):
+            sums[place] = 0.0
+        return [found[at:at + SUM] for at in range(0, len(found), SUM)]
 
     def drop(self):
         """Unloads the library, unless somebody outside still holds the function: then it stays,
@@ -115,26 +130,30 @@ def ring(passed, wake):
 
 def _find_state(library):
     # type: (object) -> tuple
-    """Addresses of the three counts and of the number of survivors, 0 where they are not where
-    3.8 to 3.13 have them. The head of the youngest generation stands in the collector's state and
+    """Addresses of the three counts, of the number of survivors and of the head of the youngest generation, 0 where
+    they are not where the collector by generations has them: 3.8 to 3.13, and 3.14.5 and later, which do not collect
+    by increments. The head of the youngest generation stands in the collector's state and
     is found from a fresh object; what is around it is compared with what `gc` tells."""
-    if not (3, 8) <= sys.version_info[:2] <= (3, 13):
-        return 0, 0
+    version = sys.version_info[:3]
+    if not ((3, 8) <= version < (3, 14) or (3, 14, 5) <= version < (3, 15)):
+        return 0, 0, 0
     thresholds = gc.get_threshold()
     fresh = []
     find = cfuncs.function(library, 'gcnote_find', 'long+gil')
     head = cfuncs.call_longs(find, (id(fresh),) + thresholds)
     if not head:
-        return 0, 0
+        return 0, 0, 0
     process = cfuncs.handle()
     state = array('i', cfuncs.text_at(process, head, 72))
     if (state[11], state[17]) != gc.get_count()[1:]:
-        return 0, 0
+        return 0, 0, 0
     whole = cfuncs.text_at(process, head, STATE_BYTES)
     # The lists of garbage and callbacks, and behind them the two numbers. Not always aligned.
     at = whole.find(array('Q', [id(gc.garbage), id(gc.callbacks)]).tobytes())
     numbers = array('Q', whole[at + 16:at + 32]) if 0 <= at <= STATE_BYTES - 32 else [1 << 63]
-    return head + 20, head + at + 16 if max(numbers) < 1 << 40 else 0
+    # 3.14.5 has the lists there, and something else behind them.
+    survivors = head + at + 16 if max(numbers) < 1 << 40 and version < (3, 14) else 0
+    return head + 20, survivors, head
 
 
 __all__ = ['LAYOUT', 'ROW', 'Ring', 'ring']

@@ -2,7 +2,7 @@
 from . import allocators, cfuncs
 from .compat import monotonic_ms, os, sys
 
-SPARING = 1000.0  # times as long as a walk over the pools took, until the next one
+SPARING = 1000.0  # times as long as reading an allocator took, until the next time
 
 
 class Meter(object):
@@ -21,6 +21,8 @@ class Meter(object):
         self.slots = None
         self.walked = None, None, 0
         self.walk_again_at = 0.0
+        self.told = None
+        self.ask_again_at = 0.0
         if cfuncs.available:
             try:
                 self._find()
@@ -65,8 +67,18 @@ class Meter(object):
         finally:
             self.release(cfuncs.pointer(address))
 
-    def _native(self):
-        """(bytes in use, bytes obtained) of the allocator behind malloc and its name, or None."""
+    def _native(self, sparing):
+        """(bytes in use, bytes obtained) of the allocator behind malloc and its name, or None. It looks at
+        every free block: 100,000 of them take some milliseconds, with malloc's locks held."""
+        began = monotonic_ms()
+        if sparing and began < self.ask_again_at:
+            return self.told
+        self.told = self._ask_native()
+        ended = monotonic_ms()
+        self.ask_again_at = ended + (ended - began) * SPARING
+        return self.told
+
+    def _ask_native(self):
         if self.mallinfo is None:
             return None
         if not self.is_replaced:
@@ -107,7 +119,7 @@ class Meter(object):
         source = []
         if used is not None:
             source.append('pymalloc' if self.has_pools else 'mimalloc')
-        native = self._native()
+        native = self._native(sparing)
         if native is not None:
             source.append(native[2])
         if used is None:

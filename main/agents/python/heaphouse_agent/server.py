@@ -2,6 +2,7 @@
 from . import httpio, waiting, websocket
 from .codec import decode, encode
 from .compat import _socket, deque, fd_identity, high_fd, os, select
+from .gcevents import POLL_MS
 from .peer import may_connect
 from .workers import Hurry, Loan
 
@@ -252,7 +253,7 @@ class Server(object):
                 self.running = False
                 return
             if self.agent.gc.polled:
-                patience = self.agent.gc.poll_ms
+                patience = POLL_MS
             due = Loan.left_ms()
             if due is not None:
                 patience = int(due) + 1 if patience is None else min(patience, int(due) + 1)
@@ -263,6 +264,8 @@ class Server(object):
                 self.agent.on_wake()
             elif not self.handle(ready, listener_fd):
                 return
+            elif self.running and self.agent.gc.polled:
+                self.agent.on_wake()  # awake anyway: once less
 
     def handle(self, ready, listener_fd):
         # type: (list, int) -> bool

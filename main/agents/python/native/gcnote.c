@@ -24,7 +24,8 @@ extern void Py_IncRef(void *) WEAK;
 extern void Py_DecRef(void *) WEAK;
 extern int clock_gettime(int, void *) WEAK;
 
-enum { ABI = 3, FULL = 2, FIND_STEPS = 10000 };
+enum { ABI = 4, FULL = 2, FIND_STEPS = 10000, WALK_STEPS = 200000 };
+#define WALK_SHARE 1000.0 /* the walk along the youngest generation takes at most this part of the time */
 
 /* As clients get it; -1: not known. */
 struct row {
@@ -35,15 +36,23 @@ struct row {
     int generation;
 };
 
+/* Collections of a generation for which the ring had no room. */
+struct sum {
+    double collections, collected, uncollectable, pause_ms;
+};
+
 /* Words shared with gcnative.py, in the order of its WORDS. */
 struct control {
     i64 limit;      /* threshold of the youngest generation */
-    i64 written;    /* rows since the start; the ring holds the last `capacity` of them */
+    i64 written;    /* rows since the start */
+    i64 taken;      /* of those read: the ring has room for `capacity` that are not */
     i64 polled;     /* the agent's thread looks by itself */
     i64 capacity;
     struct row *ring; /* in [0].at: what turns our milliseconds into epoch ms; rows from [1] */
     int *counts;    /* the three counts of the collector, 24 bytes apart, or 0 */
     i64 *survivors; /* objects that survived the last full collection; next to it: the middle ones since */
+    i64 *young;     /* head of the list of the youngest generation, or 0 */
+    struct sum *sums; /* by generation */
     void *get_count, *passed, *wake, *generation, *collected, *uncollectable, *candidates, *none;
 };
 
@@ -53,6 +62,8 @@ static i64 inside;
 static double began;
 static int asked;
 static i64 counts[3], pending_before;
+static int looked_at; /* objects of the youngest generation, -1: not counted */
+static double walk_again_at;
 
 static double monotonic_ms(void) {
     i64 t[2] = {0, 0};
@@ -103,14 +114,36 @@ static void *pass_on(void *const *args) {
     return result;
 }
 
+/* What a collection of the youngest generation is about to look at: the collector goes along the same list right
+ * after, so it only finds in the cache what it would have to fetch itself. Not for each when they come fast. */
+static int count_young(double now) {
+    if (!C->young || now < walk_again_at) return -1;
+    int n = 0;
+    for (i64 *at = (i64 *)(*C->young & ~3l); at != C->young; at = (i64 *)(*at & ~3l))
+        if (!at || ++n > WALK_STEPS) return -1;
+    return n;
+}
+
+static void add_to_sums(void *info, long generation, double pause_ms) {
+    struct sum *sum = C->sums + (generation < 0 || generation > FULL ? FULL : generation);
+    sum->collections++;
+    sum->collected += (double)number(info, C->collected, 0);
+    sum->uncollectable += (double)number(info, C->uncollectable, 0);
+    sum->pause_ms += pause_ms;
+}
+
 static void note(void *info, double ended) {
-    struct row *row = C->ring + 1 + C->written % C->capacity;
     long generation = number(info, C->generation, 0);
+    if (C->written - C->taken >= C->capacity) {
+        add_to_sums(info, generation, ended - began);
+        return;
+    }
+    struct row *row = C->ring + 1 + C->written % C->capacity;
     row->at = began + C->ring[0].at;
     row->pause_ms = (float)(ended - began);
     row->collected = (int)number(info, C->collected, 0);
     row->uncollectable = (int)number(info, C->uncollectable, 0);
-    row->candidates = (int)number(info, C->candidates, -1);
+    row->candidates = generation == 0 && looked_at >= 0 ? looked_at : (int)number(info, C->candidates, -1);
     row->survivors = -1;
     if (C->survivors) {
         if (generation == FULL) row->survivors = (int)C->survivors[0];
@@ -133,7 +166,14 @@ static void *on_collection(void *self, void *const *args, i64 n) {
             return pass_on(args);
         }
         if (C->survivors) pending_before = C->survivors[1];
+        looked_at = -1;
         began = monotonic_ms();
+        if (C->young && number(args[1], C->generation, FULL) == 0) {
+            double before = began;
+            looked_at = count_young(before);
+            began = monotonic_ms();
+            if (looked_at >= 0) walk_again_at = began + (began - before) * WALK_SHARE;
+        }
         return nothing();
     }
     if (asked) {

@@ -3,6 +3,7 @@ import array
 import collections
 import datetime
 import decimal
+import gc
 import io
 import json
 import mmap
@@ -12,7 +13,7 @@ import sys
 import types
 
 sys.path.insert(0, sys.argv[1])
-from heaphouse_agent import codec, memory, naming, sink, sizes, static, websocket  # noqa: E402
+from heaphouse_agent import codec, gcevents, gcnative, memory, naming, sink, sizes, static, websocket  # noqa: E402
 
 
 class Plain:
@@ -127,7 +128,103 @@ def allocator_text():
     assert memory.parse_stats('nothing') == (None, None)
 
 
+def rows_of(watch):
+    return list(gcnative.LAYOUT.iter_unpack(watch.take()[0]))
+
+
+def the_callback_in_c_counts_what_is_looked_at():
+    # Whatever the collector's state is found to be, and where it is not found at all (3.14.0 to 3.14.4 and later ones).
+    find = gcnative._find_state
+    for found in (find, lambda library: (0, 0, 0)):
+        gcnative._find_state = found
+        watch = gcevents.GcWatch(lambda: None)
+        watch.enable()
+        try:
+            if watch.ring is None:  # a platform without it
+                continue
+            kept = None  # what is freed counts against what is made
+            gc.collect()
+            gc.disable()
+            kept = [[i] for i in range(5000)]
+            young = len(gc.get_objects(0))
+            gc.enable()
+            kept.extend([[[i] for i in range(200)]])  # more than the free list has
+            everything = rows_of(watch)
+            rows = [row for row in everything if row[9] == 0]
+            assert len(rows) == 1, (found, everything)
+            _, pause, collected, uncollectable, looked_at, _, count, _, _, _ = rows[0]
+            assert pause > 0 and count > 5000 and uncollectable == 0, rows
+            known = watch.ring.words[gcnative.AT['young']] != 0 or sys.version_info >= (3, 15)
+            assert known == (looked_at >= 0), rows
+            assert not known or abs(looked_at - young) < 250, (looked_at, young)
+        finally:
+            gc.enable()
+            watch.remove()
+            gcnative._find_state = find
+
+
+def collections_beyond_the_ring_are_summed():
+    watch = gcevents.GcWatch(lambda: None)
+    watch.enable()
+    thresholds = gc.get_threshold()
+    try:
+        if watch.ring is None:
+            return
+        gc.set_threshold(20)
+        watch.ring.set('limit', 20)
+        before = gc.get_stats()
+        while sum(new['collections'] - old['collections'] for new, old in zip(gc.get_stats(), before)) < 3 * gcnative.CAPACITY:
+            for _ in range(1000):
+                a = []
+                a.append(a)
+        happened = [new['collections'] - old['collections'] for new, old in zip(gc.get_stats(), before)]
+        gc.set_threshold(*thresholds)
+        rows = rows_of(watch)
+        assert len(rows) == gcnative.CAPACITY, len(rows)
+        summed = watch.summaries[0]['generations']
+        seen = [sum(1 for row in rows if row[9] == at) + one['collections'] for at, one in enumerate(summed)]
+        # Those around the two readings of the total.
+        assert all(abs(a - b) < 20 for a, b in zip(seen, happened)), (seen, happened)
+        assert summed[0]['collected'] > 0 and summed[0]['meanPauseMs'] > 0, summed
+    finally:
+        gc.set_threshold(*thresholds)
+        watch.remove()
+
+
+def the_incremental_collector():
+    # 3.14.0 to 3.14.4, as they behave: a step is called generation 1 and begins when the young have passed their threshold.
+    class Incremental:
+        counts = (2001, 5, 0)
+
+        def get_count(self):
+            return self.counts
+
+        def get_threshold(self):
+            return 2000, 10, 0
+    real, version = gcevents.gc, gcnative.sys
+    incremental = gcevents.gc = Incremental()
+    try:
+        watch = gcevents.GcWatch(lambda: None)
+
+        def step(info):
+            watch.callback('start', dict(info, collected=0, uncollectable=0))
+            watch.callback('stop', info)
+            return gcevents.event(watch.events.popleft(), 0.0, watch.limits)
+        info = {'generation': 1, 'collected': 7, 'uncollectable': 0}
+        event = step(info)
+        assert (event['generation'], event['trigger'], event['collected']) == (1, 'allocation', 7), event
+        assert event['counts'] == [2001, 5, 0] and event['thresholds'] == [2000, 10, 0], event
+        incremental.counts = (12, 0, 0)
+        event = step(dict(info, generation=2))
+        assert event['trigger'] == 'explicit' and event['triggerAt'].rpartition(':')[0].endswith('units.py'), event
+        gcnative.sys = types.SimpleNamespace(version_info=(3, 14, 2, 'final', 0))
+        assert gcnative._find_state(None) == (0, 0, 0)
+    finally:
+        gcevents.gc, gcnative.sys = real, version
+
+
 for check in (sizes_equal_getsizeof, a_full_disk_is_an_error, chunks_are_cut, json_both_ways,
-              frames_in_pieces, key_previews, allocator_text):
+              frames_in_pieces, key_previews, allocator_text, the_callback_in_c_counts_what_is_looked_at,
+              collections_beyond_the_ring_are_summed, the_incremental_collector):
     check()
     print('ok', check.__name__)
