@@ -348,7 +348,7 @@ export interface CollectionRow {
   /** CPython, at the start: allocations minus deallocations since the last collection of each generation. */
   counts: number[] | null;
   thresholds: number[] | null;
-  /** CPython, objects the collector follows. Only known for collections that Heaphouse asked for; before: also on 3.15 (candidates). */
+  /** CPython, objects that were looked at and those that lived on; of collections that Heaphouse asked for all that are followed. Null where not known. */
   trackedBefore: number | null;
   trackedAfter: number | null;
   /** Used heap. V8: of every collection (Node.js 18.15 and later, Chromium). CPython: of those that Heaphouse asked for. */

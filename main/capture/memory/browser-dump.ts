@@ -11,6 +11,7 @@ export interface ProcessDump {
   v8TotalBytes: number;
   /** Obtained from malloc, beside the heap. */
   v8MallocBytes: number;
+  v8MallocPeakBytes: number;
   blinkUsedBytes: number;
   blinkTotalBytes: number;
   /** Blocks of malloc and new in use. */
@@ -44,6 +45,7 @@ export function readProcessDump(events: readonly unknown[], pid: number): Proces
     v8UsedBytes: spaces.reduce((total, { usedBytes }) => total + usedBytes, 0),
     v8TotalBytes: spaces.reduce((total, { committedBytes }) => total + committedBytes, 0),
     v8MallocBytes: sum(isolates('malloc'), 'size'),
+    v8MallocPeakBytes: sum(isolates('malloc'), 'peak_size'),
     blinkUsedBytes: sum([...entries.keys()].filter((name) => /^blink_gc\/[^/]+\/heap$/.test(name)), 'allocated_objects_size'),
     blinkTotalBytes: at('blink_gc', 'size'),
     mallocUsedBytes: at('malloc/partitions', 'allocated_objects_size') || at('malloc', 'allocated_objects_size'),
@@ -63,9 +65,10 @@ const FIGURES: readonly (readonly [entry: string, attribute: string, label: stri
   ['malloc/partitions', 'virtual_size', 'malloc, reserved', 'bytes', 'Address space of its super pages.'],
   ['partition_alloc/partitions/buffer', 'allocated_objects_size', 'Strings and vectors of Blink, in use', 'bytes', 'A partition of their own: what text and tables of a page take.'],
   ['partition_alloc/partitions/buffer', 'virtual_committed_size', 'Strings and vectors of Blink, committed', 'bytes', 'Pages behind them.'],
-  [BUFFERS, 'allocated_objects_size', 'Array buffers, in use', 'bytes', 'In a partition inside of V8’s sandbox.'],
+  [BUFFERS, 'allocated_objects_size', 'Array buffers, in use', 'bytes', "In a partition inside of V8's sandbox."],
   [BUFFERS, 'virtual_committed_size', 'Array buffers, committed', 'bytes', 'Pages behind them.'],
-  ['blink_gc', 'size', 'Blink’s heap, committed', 'bytes', 'DOM nodes and other objects of Blink, collected together with V8’s.'],
+  ['blink_gc/main/heap', 'allocated_objects_size', "Blink's heap, in use", 'bytes', 'DOM nodes, styles and the like, garbage that was not collected yet included.'],
+  ['blink_gc', 'size', "Blink's heap, committed", 'bytes', "DOM nodes and other objects of Blink, collected together with V8's."],
   ['canvas', 'size', 'Of these: canvases', 'bytes', 'Pixels of canvas elements, in malloc or in shared memory.'],
   ['skia', 'size', 'Of these: drawing', 'bytes', 'Caches of glyphs and pictures.'],
   ['web_cache', 'size', 'Of these: resources', 'bytes', 'Pictures, scripts and styles that the page has loaded.'],
@@ -109,7 +112,7 @@ export function dumpedV8(dump: ProcessDump): V8Report | null {
     spaces: dump.spaces,
     heapLimitBytes: null,
     mallocedBytes: dump.v8MallocBytes,
-    peakMallocedBytes: null,
+    peakMallocedBytes: dump.v8MallocPeakBytes || null,
     externalBytes: null,
     arrayBuffersBytes: dump.bufferUsedBytes,
     codeBytes: null,

@@ -106,13 +106,16 @@ export function explainRss(input: RssInput): { rssBytes: number; parts: RssPart[
   }
 
   if (input.arenas) takeArenas(input.arenas, take);
+  // Before the buffers, of which only the size is known: where they are is not.
+  if (!input.native && (input.v8 || input.jsHeap)) {
+    take('thread-arenas', 'native', 'C heap of threads', { mapped: input.threadArenaBytes }, 'smaps', "Mappings of the shape of malloc's arenas for threads: where they begin and how much they reserve.", true);
+  }
   if (input.v8) takeV8(input.v8, input.reservations ? owned.v8 : input.v8PageBytes, left, take);
   else if (input.jsHeap) takePage(input.jsHeap, input.dump, left, take);
   if (input.reservations) takePartitions(input.dump, left, take);
   if (input.native) {
     takeNative(input.native, input.objectsInMalloc, left, take);
   } else if (input.v8 || input.jsHeap) {
-    take('thread-arenas', 'native', 'C heap of threads', { mapped: input.threadArenaBytes }, 'smaps', "Mappings of the shape of malloc's arenas for threads: where they begin and how much they reserve.", true);
     take('c-heap', 'native', 'C heap', { heap: left.heap }, 'smaps', 'The [heap] segment: what the runtime, its libraries and native modules obtained from malloc.', true);
   }
 
@@ -171,6 +174,8 @@ function takeV8(v8: V8Report, pageBytes: number, left: Left, take: Take): void {
   const inHeap = heapPlaces(left);
   take('v8-used', 'objects', 'V8 heap, in use', inHeap(used), 'v8.getHeapSpaceStatistics', 'JavaScript objects, garbage that was not collected yet included.');
   take('v8-free', 'allocator-free', 'V8 heap, free', inHeap(physical - used), 'v8.getHeapSpaceStatistics', 'In memory and not in use: room for new objects, holes between old ones.');
+  // Each worker has a heap of its own, of which only its own thread could tell more.
+  take('v8-workers', 'objects', left.v8 > 0 ? "V8 heaps of workers, and V8's tables" : 'V8 heaps of workers', inHeap(pageBytes - physical), 'smaps', "Mappings of the shape of V8's pages beyond those of the main thread's heap.", true);
   take('blink', 'native', 'Objects collected together with those of V8 (cppgc)', { blink: left.blink }, 'smaps', 'What lies in the address space that its heap has reserved.');
   // Large buffers are mappings, small ones lie in the heap: nobody tells which.
   const either = (bytes: number) => {
@@ -179,8 +184,6 @@ function takeV8(v8: V8Report, pageBytes: number, left: Left, take: Take): void {
     return { buffers, mapped, heap: Math.max(0, bytes - buffers - mapped) };
   };
   take('external', 'native', 'External memory and array buffers', either(v8.externalBytes ?? 0), 'process.memoryUsage', 'Buffers and what objects hold outside of the heap.', true);
-  // After the buffers, whose size is known: a mapping of that shape may be another allocator's. Each worker has a heap of its own, of which only its own thread could tell more.
-  take('v8-workers', 'objects', left.v8 > 0 ? "V8 heaps of workers, and V8's tables" : 'V8 heaps of workers', inHeap(pageBytes - physical), 'smaps', "Mappings of the shape of V8's pages beyond those of the main thread's heap.", true);
   take('v8-malloc', 'native', "V8's own memory", either(v8.mallocedBytes ?? 0), 'v8.getHeapStatistics', 'What the compiler and the parser obtained from malloc.', true);
 }
 
@@ -190,8 +193,8 @@ function heapPlaces(left: Left): (bytes: number) => Partial<Left> {
   return (bytes) => (isReserved ? { v8: bytes } : { mapped: bytes });
 }
 
-const DUMP = 'memory dump of the browser';
-const DUMP_AND_SMAPS = 'memory dump of the browser, and the mappings of what the allocator has reserved';
+const DUMP = 'memory dump';
+const DUMP_AND_SMAPS = 'smaps and memory dump';
 
 /** A page: V8, Blink and their buffers. Where each lives is known by what it has reserved, else its own figures stand alone. */
 function takePage(jsHeap: NonNullable<RssInput['jsHeap']>, dump: ProcessDump | null, left: Left, take: Take): void {

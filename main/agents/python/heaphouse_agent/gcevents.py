@@ -60,8 +60,9 @@ class GcWatch(object):
                     began = now()
                 elif began is not None:
                     ended = now()
+                    looked_at, survived = (None, None) if watch.ring is None else watch.ring.asked()
                     note((began, ended, info['generation'], info['collected'],
-                          info['uncollectable'], count, asked_at, info.get('candidates')))
+                          info['uncollectable'], count, asked_at, info.get('candidates', looked_at), survived))
                     began = None
                     if not watch.polled:
                         wake()
@@ -193,7 +194,7 @@ def clock_offset():
 def event(note, offset, limits):
     # type: (tuple, float, tuple) -> dict
     """One note as parameters of Python.gcFinished."""
-    began, ended, generation, collected, uncollectable, counts, asked_at, candidates = note
+    began, ended, generation, collected, uncollectable, counts, asked_at, candidates, survivors = note
     found = {'generation': generation, 'startedAt': began * 1000.0 + offset,
              'pauseMs': (ended - began) * 1000.0, 'collected': collected,
              'uncollectable': uncollectable, 'counts': list(counts), 'thresholds': list(limits)}
@@ -206,8 +207,10 @@ def event(note, offset, limits):
     else:
         found['trigger'] = 'explicit'
         found['triggerAt'] = '%s:%s' % (asked_at[0][-300:], asked_at[1])
-    if candidates is not None:  # 3.15
+    if candidates is not None:
         found['candidates'] = candidates
+    if survivors is not None:
+        found['survivors'] = survivors
     return found
 
 
@@ -220,7 +223,7 @@ def packed(notes, offset, limits):
         if note[6] is not None or not gil_enabled():
             others.append(event(note, offset, limits))
             continue
-        began, ended, generation, collected, uncollectable, counts, _, candidates = note
+        began, ended, generation, collected, uncollectable, counts, _, candidates, _ = note
         rows.append(gcnative.LAYOUT.pack(
             began * 1000.0 + offset, (ended - began) * 1000.0, collected, uncollectable,
             -1 if candidates is None else candidates, -1, counts[0], min(counts[1], 0xFFFF),

@@ -12,7 +12,7 @@ LEAVE_SECONDS = 2.0
 
 # struct control of gcnote.c, one machine word each.
 WORDS = ('limit', 'written', 'taken', 'polled', 'capacity', 'ring', 'counts', 'survivors', 'young',
-         'sums', 'get_count', 'passed', 'wake', 'generation', 'collected', 'uncollectable', 'candidates', 'none')
+         'sums', 'survived', 'looked_at', 'get_count', 'passed', 'wake', 'generation', 'collected', 'uncollectable', 'candidates', 'none')
 LAYOUT = standard('_struct').Struct('<dfiiiiiHHi')  # of a row
 AT = {name: place for place, name in enumerate(WORDS)}
 STATE_BYTES = 512  # of the collector's state looked at, from the head of the youngest generation
@@ -43,6 +43,13 @@ class Ring(object):
         self.inside = cfuncs.function(library, 'gcnote_inside', 'long+gil')
         self.busy = cfuncs.function(library, 'gcnote_busy', 'long+gil')
         self.function = make(cfuncs.pointer(words.buffer_info()[0]))
+
+    def asked(self):
+        # type: () -> tuple
+        """(objects looked at, objects that lived on) of the collection whose end is being passed on; None where not
+        known."""
+        return tuple([None if n < 0 else n for n in
+                      (self.words[AT['looked_at']], self.words[AT['survived']])])
 
     def set(self, name, value):
         self.words[AT[name]] = value

@@ -25,7 +25,9 @@ extern void Py_DecRef(void *) WEAK;
 extern int clock_gettime(int, void *) WEAK;
 
 enum { ABI = 4, FULL = 2, FIND_STEPS = 10000, WALK_STEPS = 200000 };
-#define WALK_SHARE 1000.0 /* the walk along the youngest generation takes at most this part of the time */
+/* The walk along the youngest generation takes at most a thousandth of the time; ms that may be saved up for bursts. */
+#define WALK_SHARE 0.001
+#define WALK_MOST 0.2
 
 /* As clients get it; -1: not known. */
 struct row {
@@ -53,6 +55,7 @@ struct control {
     i64 *survivors; /* objects that survived the last full collection; next to it: the middle ones since */
     i64 *young;     /* head of the list of the youngest generation, or 0 */
     struct sum *sums; /* by generation */
+    i64 survived, looked_at; /* of the collection that is passed on now, -1: not known */
     void *get_count, *passed, *wake, *generation, *collected, *uncollectable, *candidates, *none;
 };
 
@@ -63,7 +66,7 @@ static double began;
 static int asked;
 static i64 counts[3], pending_before;
 static int looked_at; /* objects of the youngest generation, -1: not counted */
-static double walk_again_at;
+static double walk_left, walked_at; /* ms that walking may take; when it was counted last */
 
 static double monotonic_ms(void) {
     i64 t[2] = {0, 0};
@@ -117,11 +120,22 @@ static void *pass_on(void *const *args) {
 /* What a collection of the youngest generation is about to look at: the collector goes along the same list right
  * after, so it only finds in the cache what it would have to fetch itself. Not for each when they come fast. */
 static int count_young(double now) {
-    if (!C->young || now < walk_again_at) return -1;
+    if (!C->young) return -1;
+    walk_left += (now - walked_at) * WALK_SHARE;
+    walked_at = now;
+    if (walk_left > WALK_MOST) walk_left = WALK_MOST;
+    if (walk_left <= 0) return -1;
     int n = 0;
     for (i64 *at = (i64 *)(*C->young & ~3l); at != C->young; at = (i64 *)(*at & ~3l))
         if (!at || ++n > WALK_STEPS) return -1;
     return n;
+}
+
+/* At the end of a collection: the objects that lived on, -1 where that is not known. */
+static i64 survived(long generation) {
+    if (!C->survivors) return -1;
+    if (generation == FULL) return C->survivors[0];
+    return generation == 1 && C->survivors[1] >= pending_before ? C->survivors[1] - pending_before : -1;
 }
 
 static void add_to_sums(void *info, long generation, double pause_ms) {
@@ -144,11 +158,7 @@ static void note(void *info, double ended) {
     row->collected = (int)number(info, C->collected, 0);
     row->uncollectable = (int)number(info, C->uncollectable, 0);
     row->candidates = generation == 0 && looked_at >= 0 ? looked_at : (int)number(info, C->candidates, -1);
-    row->survivors = -1;
-    if (C->survivors) {
-        if (generation == FULL) row->survivors = (int)C->survivors[0];
-        else if (generation == 1 && C->survivors[1] >= pending_before) row->survivors = (int)(C->survivors[1] - pending_before);
-    }
+    row->survivors = (int)survived(generation);
     row->count = (int)counts[0];
     for (int i = 0; i < 2; i++) row->older[i] = counts[i + 1] > 0xFFFF ? 0xFFFF : (unsigned short)counts[i + 1];
     row->generation = (int)generation;
@@ -161,23 +171,26 @@ static void *on_collection(void *self, void *const *args, i64 n) {
     if (PyUnicode_CompareWithASCIIString(args[0], "start") == 0) {
         began = 0;
         asked = 0;
+        looked_at = -1;
+        if (C->survivors) pending_before = C->survivors[1];
         if (!read_counts() || !(counts[0] > C->limit && C->limit > 0)) {
             asked = 1; /* no threshold was passed */
+            if (number(args[1], C->generation, FULL) == 0) looked_at = count_young(monotonic_ms());
             return pass_on(args);
         }
-        if (C->survivors) pending_before = C->survivors[1];
-        looked_at = -1;
         began = monotonic_ms();
         if (C->young && number(args[1], C->generation, FULL) == 0) {
             double before = began;
             looked_at = count_young(before);
             began = monotonic_ms();
-            if (looked_at >= 0) walk_again_at = began + (began - before) * WALK_SHARE;
+            if (walk_left > 0) walk_left -= began - before;
         }
         return nothing();
     }
     if (asked) {
         asked = 0;
+        C->survived = survived(number(args[1], C->generation, 0));
+        C->looked_at = looked_at;
         return pass_on(args);
     }
     if (began > 0) {

@@ -156,6 +156,12 @@ def the_callback_in_c_counts_what_is_looked_at():
             assert pause > 0 and count > 5000 and uncollectable == 0, rows
             known = watch.ring.words[gcnative.AT['young']] != 0 or sys.version_info >= (3, 15)
             assert known == (looked_at >= 0), rows
+            if watch.ring.words[gcnative.AT['survivors']]:
+                # One that is asked for: in a note of Python, with what C has seen.
+                kept.append(Plain())
+                gc.collect()
+                watch_notes = watch.take()[1]
+                assert watch_notes[-1][2] == 2 and abs(watch_notes[-1][8] - len(gc.get_objects())) < 50, watch_notes
             assert not known or abs(looked_at - young) < 250, (looked_at, young)
         finally:
             gc.enable()
