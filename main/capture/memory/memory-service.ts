@@ -156,8 +156,7 @@ export function createMemoryService({ target, hasTarget, query, collect }: Memor
       jsHeap: heap && heap.heapUsedBytes !== null && heap.heapTotalBytes !== null ? { usedBytes: heap.heapUsedBytes, totalBytes: heap.heapTotalBytes, externalBytes: heap.externalBytes } : null,
       dump,
       reservations: isPython ? null : readReservations(mappings),
-      // mimalloc maps pieces of the same shape at such addresses.
-      v8PageBytes: v8 && !mappings.some(({ name }) => name.includes('/libmimalloc')) ? v8PageBytes(mappings) : 0,
+      v8PageBytes: v8 ? v8PageBytes(mappings) : 0,
       threadArenaBytes: mappings.reduce((sum, { label, residentBytes }) => sum + (label === THREAD_ARENA_LABEL ? residentBytes : 0), 0),
       objectsInMalloc: isPython && !arenas,
     };

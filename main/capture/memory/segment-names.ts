@@ -112,14 +112,21 @@ export const THREAD_ARENA_LABEL = 'arena of malloc for threads';
 const V8_PAGE_BYTES = 256 * 1024;
 const V8_HIGHEST_ADDRESS = 0x4000_0000_0000;
 
+/** Allocators in place of the C library's map pieces of the same shapes (mimalloc: 64 MiB, at such addresses). */
+function hasOtherAllocator(placed: readonly PlacedMapping[]): boolean {
+  return placed.some(({ name, inode }) => inode !== '0' && /\/lib(jemalloc|mimalloc|tcmalloc)[^/]*\.so/.test(name));
+}
+
 /** Resident bytes of mappings that can only be pages of V8's heaps, of all isolates; in a process that runs V8. */
 export function v8PageBytes(placed: readonly PlacedMapping[]): number {
   const isPage = ({ segment, label, start, permissions }: PlacedMapping) =>
     segment === 'anonymous' && label === '' && start < V8_HIGHEST_ADDRESS && start % V8_PAGE_BYTES === 0 && permissions !== '---p';
+  if (hasOtherAllocator(placed)) return 0;
   return placed.reduce((sum, mapping) => sum + (isPage(mapping) ? mapping.residentBytes : 0), 0);
 }
 
 function labelThreadArenas(placed: PlacedMapping[]): void {
+  if (hasOtherAllocator(placed)) return;
   for (const [index, mapping] of placed.entries()) {
     if (mapping.segment !== 'anonymous' || mapping.label !== '' || mapping.start % GLIBC_ARENA_BYTES !== 0) continue;
     const rest = placed[index + 1];
