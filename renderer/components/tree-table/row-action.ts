@@ -5,6 +5,8 @@ export interface RowAction {
   /** The key that does the same. */
   readonly key?: string;
   readonly disabled?: boolean;
+  /** What the middle button and Mod+Enter do. */
+  readonly aside?: boolean;
   /** Starts a group. */
   readonly divider?: boolean;
   run(): void;

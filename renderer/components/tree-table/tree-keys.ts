@@ -1,5 +1,5 @@
 /**
- * Keys of a tree table after the ARIA treegrid pattern: arrows, Page Up and Down, Home, End, Enter, Space, Mod+A, Mod+C
+ * Keys of a tree table after the ARIA treegrid pattern: arrows, Page Up and Down, Home, End, Enter (with Mod beside), Space, Mod+A, Mod+C
  * (with Shift as Markdown), Escape. Moves are by row, never by pixels.
  */
 import type { TreeModel } from './tree-types.ts';
@@ -14,6 +14,8 @@ export interface TreeKeyTarget<Row> {
   moveTo(flat: number, extend?: boolean): void;
   toggle(flat: number): void;
   activate(row: Row): void;
+  /** Beside what is shown. */
+  openAside(row: Row): void;
   copy(as: 'tsv' | 'markdown'): void;
   selectAll(): void;
   /** False when no range was marked: Escape then goes on to others. */
@@ -38,14 +40,15 @@ export function createTreeKeys<Row>(target: TreeKeyTarget<Row>): (event: Keyboar
     return true;
   }
 
-  function enter(): boolean {
+  function enter(aside: boolean): boolean {
     const model = target.model();
     const flat = target.activeFlat();
     const view = flat >= 0 ? model.view(flat) : null;
     if (view?.kind === 'status' && view.state === 'failed') model.retry(flat);
     const row = flat >= 0 ? model.rowAt(flat) : undefined;
     if (row === undefined) return false;
-    target.activate(row);
+    if (aside) target.openAside(row);
+    else target.activate(row);
     return true;
   }
 
@@ -76,7 +79,7 @@ export function createTreeKeys<Row>(target: TreeKeyTarget<Row>): (event: Keyboar
       case 'ArrowLeft':
         return sideways(event);
       case 'Enter':
-        return enter();
+        return enter(mod);
       case ' ':
         if (flat >= 0) target.toggle(flat);
         return true;

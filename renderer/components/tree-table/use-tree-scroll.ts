@@ -5,8 +5,6 @@ import { clampTop, isScaled, scrollFromTop, topFromScroll, topToReveal, type Scr
 export const ROW_HEIGHT_PX = 23;
 export const HEADER_HEIGHT_PX = 26;
 export const OVERSCAN_ROWS = 6;
-/** Rows are placed relative to a row near by and the layer moves: scrolling touches one element, not every row. */
-const ORIGIN_STEP_ROWS = 4_096;
 
 /** `rowCount` is asked again whenever something it read has changed. */
 export function useTreeScroll(scroller: Ref<HTMLElement | undefined>, rowCount: () => number) {
@@ -15,10 +13,10 @@ export function useTreeScroll(scroller: Ref<HTMLElement | undefined>, rowCount: 
   let expectedScrollTop = 0;
   let observer: ResizeObserver | null = null;
 
-  const geometry = computed<ScrollGeometry>(() => ({ rows: rowCount(), rowHeightPx: ROW_HEIGHT_PX, bodyHeightPx: bodyHeight.value }));
+  const rows = computed(rowCount);
+  const geometry = computed<ScrollGeometry>(() => ({ rows: rows.value, rowHeightPx: ROW_HEIGHT_PX, bodyHeightPx: bodyHeight.value }));
   const firstRow = computed(() => Math.max(0, Math.floor(top.value / ROW_HEIGHT_PX) - OVERSCAN_ROWS));
   const endRow = computed(() => Math.min(geometry.value.rows, Math.ceil((top.value + bodyHeight.value) / ROW_HEIGHT_PX) + OVERSCAN_ROWS));
-  const originRow = computed(() => Math.floor(firstRow.value / ORIGIN_STEP_ROWS) * ORIGIN_STEP_ROWS);
 
   /** Sets the first visible pixel, and the scroll bar after it. */
   function scrollTo(next: number): void {
@@ -72,7 +70,6 @@ export function useTreeScroll(scroller: Ref<HTMLElement | undefined>, rowCount: 
     bodyHeight,
     firstRow,
     endRow,
-    originRow,
     scrollTo,
     /** With the least movement. */
     reveal: (row: number) => scrollTo(topToReveal(row, top.value, geometry.value)),

@@ -15,10 +15,17 @@ const STEP_MS = 14;
 const MISSED_FRAME_MS = 34;
 const LONG_FRAME_MS = 50;
 
-export interface FrameTimes {
-  frames: number;
-  /** Processor time of the page's main thread per frame: what a busy machine does not stretch. */
+/** Processor time of the page's main thread, and the parts of it that have a name; the rest is painting and the browser's own. */
+interface Work {
   workMs: number;
+  scriptMs: number;
+  styleMs: number;
+  layoutMs: number;
+}
+
+/** Work is per frame: what a busy machine does not stretch. */
+export interface FrameTimes extends Work {
+  frames: number;
   /** Frames divided by the time they took. */
   perSecond: number;
   medianMs: number;
@@ -72,9 +79,10 @@ export async function openBenchPage(html: string): Promise<BenchPage> {
       socket.send(JSON.stringify({ id, method, params }));
     });
   await send('Performance.enable', { timeDomain: 'threadTicks' });
-  const workedMs = async () => {
+  const worked = async (): Promise<Work> => {
     const { metrics } = (await send('Performance.getMetrics')) as { metrics?: { name: string; value: number }[] };
-    return (metrics?.find(({ name }) => name === 'TaskDuration')?.value ?? 0) * 1_000;
+    const ms = (wanted: string) => (metrics?.find(({ name }) => name === wanted)?.value ?? 0) * 1_000;
+    return { workMs: ms('TaskDuration'), scriptMs: ms('ScriptDuration'), styleMs: ms('RecalcStyleDuration'), layoutMs: ms('LayoutDuration') };
   };
   async function evaluate(expression: string): Promise<unknown> {
     const { result, exceptionDetails } = (await send('Runtime.evaluate', { expression, returnByValue: true, awaitPromise: true })) as { result?: { value?: unknown }; exceptionDetails?: { exception?: { description?: string } } };
@@ -101,13 +109,14 @@ export async function openBenchPage(html: string): Promise<BenchPage> {
     key: (key, code) => send('Input.dispatchKeyEvent', { type: 'keyDown', key, code: key, windowsVirtualKeyCode: code }),
     async frames(steps, step) {
       await evaluate('window.frames_.length = 0');
-      const before = await workedMs();
+      const before = await worked();
       for (let index = 0; index < steps; index++) {
         await step(index);
         await pause(STEP_MS);
       }
       const times = (await evaluate('window.frames_.slice()')) as number[];
-      return frameTimes(times, (await workedMs()) - before);
+      const after = await worked();
+      return frameTimes(times, { workMs: after.workMs - before.workMs, scriptMs: after.scriptMs - before.scriptMs, styleMs: after.styleMs - before.styleMs, layoutMs: after.layoutMs - before.layoutMs });
     },
     async screenshot() {
       return Buffer.from((await send('Page.captureScreenshot'))['data'] as string, 'base64');
@@ -121,14 +130,18 @@ export async function openBenchPage(html: string): Promise<BenchPage> {
   };
 }
 
-/** Of the times between frames, in ms, and of the processor time of all of them. */
-export function frameTimes(times: readonly number[], workedMs: number): FrameTimes {
+/** Of the times between frames, in ms, and of the work of all of them. */
+export function frameTimes(times: readonly number[], work: Work): FrameTimes {
   const sorted = [...times].sort((a, b) => a - b);
   const at = (share: number) => Number((sorted[Math.floor((sorted.length - 1) * share)] ?? 0).toFixed(1));
+  const perFrame = (ms: number) => Number((ms / Math.max(1, sorted.length)).toFixed(1));
   const wholeMs = sorted.reduce((sum, ms) => sum + ms, 0);
   return {
     frames: sorted.length,
-    workMs: Number((workedMs / Math.max(1, sorted.length)).toFixed(1)),
+    workMs: perFrame(work.workMs),
+    scriptMs: perFrame(work.scriptMs),
+    styleMs: perFrame(work.styleMs),
+    layoutMs: perFrame(work.layoutMs),
     perSecond: Number(((sorted.length * 1_000) / Math.max(1, wholeMs)).toFixed(1)),
     medianMs: at(0.5),
     p95Ms: at(0.95),

@@ -1,6 +1,7 @@
 // @vitest-environment jsdom
 import { flushPromises, mount } from '@vue/test-utils';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { ref } from 'vue';
 import { textCell, type Column } from '#renderer/components/tree-table/columns.ts';
 import TreeTable from '#renderer/components/tree-table/TreeTable.vue';
 import { createTreeModel, type TreeProvider } from '#renderer/components/tree-table/tree-model.ts';
@@ -83,6 +84,41 @@ describe('TreeTable with ten million rows', () => {
     expect(activeText()).toContain('row-0');
     await key('ArrowDown');
     expect(activeText()).toContain('row-1');
+  });
+
+  test('a jump uses the same lines again, and keeps the old rows until the new ones are there', async () => {
+    const source = provider();
+    let answer: () => void = () => undefined;
+    const { key, rows, model, wrapper } = await mountTable({
+      ...source,
+      page: async (parent, window, sort, signal) => {
+        if (window.start > 1_000) await new Promise<void>((resolve) => (answer = resolve));
+        return source.page(parent, window, sort, signal);
+      },
+    });
+    const elements = new Set(rows().map((row) => row.element));
+    await key('End');
+    expect(rows()[0]?.text()).toContain('row-0');
+    // Not for long: then lines without text say that something is on its way.
+    await vi.waitFor(() => expect(wrapper.findAll('.skeleton').length).toBeGreaterThan(20));
+    answer();
+    await vi.waitFor(() => expect(wrapper.findAll('.skeleton')).toHaveLength(0));
+    expect(rows().map((row) => row.text()).join(' ')).toContain(`row-${TOTAL - 1}`);
+    expect(rows().filter((row) => !elements.has(row.element)).length).toBeLessThan(10);
+    expect(model.rowCount).toBe(TOTAL);
+  });
+
+  test('what a column reads while it makes a cell is watched', async () => {
+    const pressed = ref(2);
+    const model = createTreeModel(provider());
+    const own: Column<Item>[] = [columns[0] as Column<Item>, { id: 'act', label: 'Act', widthPx: 80, cell: (row) => ({ parts: [{ text: 'x' }], action: 'Press', pressed: pressed.value === row.size }) }];
+    const wrapper = mount(TreeTable<Item>, { props: { model, columns: own, label: 'Test rows' }, attachTo: document.body });
+    await flushPromises();
+    const marked = () => wrapper.findAll('[data-testid="cell-act"]').flatMap((cell, index) => (cell.classes('pressed') ? [index] : []));
+    expect(marked()).toEqual([2]);
+    pressed.value = 5;
+    await flushPromises();
+    expect(marked()).toEqual([5]);
   });
 
   test('right opens and enters, left leaves and closes', async () => {
