@@ -9,8 +9,9 @@ const zero = () => ({ objects: 0, shallowBytes: 0, retainedBytes: 0 });
 
 /**
  * Objects and shallow bytes add up over classes. Retained bytes do not, because an object and what it holds are often of
- * two classes: for new, dead and survived they are the union of what all those objects retain, for a whole snapshot they
- * are its shallow bytes (everything is retained by the root), and `delta` is the difference of the two snapshots.
+ * two classes: for survived they are the union of what all those objects retain, for new and dead, which are counted among
+ * themselves, and for a whole snapshot, where the root retains everything, they are the shallow bytes, and `delta` is the
+ * difference of the two snapshots.
  */
 export async function comparisonTotals(comparison: Comparison, rows: readonly ComparisonRow[], run: RunOptions = {}): Promise<Amounts> {
   const totals = { base: zero(), compared: zero(), new: zero(), dead: zero(), survived: zero(), delta: zero() };
@@ -23,9 +24,9 @@ export async function comparisonTotals(comparison: Comparison, rows: readonly Co
   totals.base.retainedBytes = totals.base.shallowBytes;
   totals.compared.retainedBytes = totals.compared.shallowBytes;
   totals.delta.retainedBytes = totals.delta.shallowBytes;
-  for (const side of ['new', 'dead', 'survived'] as const) {
-    totals[side].retainedBytes = await unionBytes(comparison, rows, side, run);
-  }
+  totals.new.retainedBytes = totals.new.shallowBytes;
+  totals.dead.retainedBytes = totals.dead.shallowBytes;
+  totals.survived.retainedBytes = await unionBytes(comparison, rows, 'survived', run);
   return totals;
 }
 

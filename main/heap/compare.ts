@@ -21,6 +21,7 @@ import type { EmptyPair } from './identity-by-holder.ts';
 import type { ClassMatch } from './identity.ts';
 import { orderByNumber, orderByText } from './order.ts';
 import { isDescending, orderCache, pageOf } from './pages.ts';
+import { retainedAmong } from './retained-among.ts';
 import { inSlices } from './run.ts';
 import type { RunOptions } from './run.ts';
 
@@ -44,6 +45,10 @@ export interface Comparison {
   readonly baseOf: Uint32Array;
   /** False when the ids of the two snapshots belong to different numberings: then nothing counts as survived. */
   readonly idsComparable: boolean;
+  /**
+   * `retained` of new and dead objects is counted among themselves: what an old object holds counts at it, also where it
+   * hangs on a new one.
+   */
   readonly amounts: Readonly<Record<Side, Amounts>>;
   /** By number. */
   readonly names: readonly string[];
@@ -83,6 +88,7 @@ export async function compareHeaps(base: Heap, compared: Heap, run?: CompareOpti
     analysis: typeof baseAnalysis,
     numbers: Uint32Array,
     takes: (node: number) => boolean,
+    among: 'all' | 'themselves' = 'all',
   ): Promise<Amounts> => {
     const objects = uint32(match.count);
     const shallow = float64(match.count);
@@ -98,15 +104,25 @@ export async function compareHeaps(base: Heap, compared: Heap, run?: CompareOpti
     });
     const groupOf = (node: number): number =>
       heap.shallow[node] === 0 || !takes(node) ? NONE : numbers[classOf[node]!]!;
-    const retained = await retainedByGroup(analysis, nodeCount, match.count, groupOf, run);
+    const retained =
+      among === 'all'
+        ? await retainedByGroup(analysis, nodeCount, match.count, groupOf, run)
+        : await retainedAmong(
+            analysis,
+            nodeCount,
+            match.count,
+            // Parts without a size of their own belong to whoever has them, whatever their ids say.
+            { counts: takes, passes: (node) => takes(node) || heap.shallow[node] === 0, groupOf, bytes: (node) => heap.shallow[node]! },
+            run,
+          );
     return { objects, shallow, retained };
   };
   const all = (): boolean => true;
   const amounts = {
     base: await measure(base, baseAnalysis, match.base, all),
     compared: await measure(compared, comparedAnalysis, match.compared, all),
-    new: await measure(compared, comparedAnalysis, match.compared, (node) => survivesInCompared[node] === 0),
-    dead: await measure(base, baseAnalysis, match.base, (node) => survivesFromBase[node] === 0),
+    new: await measure(compared, comparedAnalysis, match.compared, (node) => survivesInCompared[node] === 0, 'themselves'),
+    dead: await measure(base, baseAnalysis, match.base, (node) => survivesFromBase[node] === 0, 'themselves'),
     survived: await measure(compared, comparedAnalysis, match.compared, (node) => survivesInCompared[node] === 1),
   };
   const names: string[] = [];

@@ -171,7 +171,7 @@ export function compareColumns(context: CompareColumnsContext): Column<CompareRo
   const newRetained: Column<CompareRow> = {
     id: 'new.retainedBytes',
     label: 'New retained',
-    hint: 'What goes when the new objects of the class go',
+    hint: 'New memory that goes when the new objects of the class go; what an old object holds counts at that, not at a new one that leads to it',
     widthPx: 120,
     align: 'end',
     sortable: true,

@@ -67,6 +67,34 @@ describe('two V8 snapshots', () => {
     expect(await row('B')).toMatchObject({ new: amount(2, 30, 30) });
   });
 
+  // What Node.js does: a timer list made between the snapshots is all that leads to a cache that was there before.
+  it('credit what an old object was given to that and to the new ones, not to a new object that leads to it', async () => {
+    const { row, comparison } = await pair(
+      'root@1 -> !t; t@3:40 (object Timers) -> c; c@7:100 (object Map) -> s1; s1@9:10 (object Session)',
+      'root@1 -> !t; t@5:40 (object Timers) -> p, c; p@4:7 (object Part); c@7:100 (object Map) -> s1, s2, s3; s1@9:10 (object Session); s2@11:10 (object Session) -> u; s3@13:10 (object Session); u@15:20 (string u)',
+    );
+    expect(await row('Timers')).toMatchObject({ new: amount(1, 40, 47), dead: amount(1, 40, 40), compared: amount(1, 40, 197) });
+    expect(await row('Session')).toMatchObject({ new: amount(2, 20, 40) });
+    expect(await row('Map')).toMatchObject({ new: amount(0, 0, 0), survived: amount(1, 100, 150) });
+    expect((await comparisonRows(comparison, ALL)).rows.slice(0, 2).map(({ name }) => name)).toEqual(['Timers', 'Session']);
+  });
+
+  it('count objects of a class once below each other, and again below an old one', async () => {
+    const { row } = await pair(
+      'root@1 -> !o; o@3:1 (object Old)',
+      'root@1 -> !a; a@5:10 (object N) -> b, o, e; b@7:100 (object N); o@3:1 (object Old) -> c, d; c@9:1000 (object N) -> f; f@15:5000 (object N); d@11:10000 (object N); e@13:100000 (object N)',
+    );
+    expect(await row('N')).toMatchObject({ new: amount(6, 116110, 116110) });
+  });
+
+  it('pass through parts without a size, as the table of a map is', async () => {
+    const { row } = await pair(
+      'root@1 -> !m; m@3:50 (object M)',
+      'root@1 -> !x; x@5:10 (object X) -> p; p@3:0 (array) -> s; s@7:7 (object S)',
+    );
+    expect(await row('X')).toMatchObject({ new: { retainedBytes: 17 } });
+  });
+
   it('sort by any cell, deltas below zero last', async () => {
     const { comparison } = await pair(
       'root@1 -> !a; a@3:1 (object A) -> b, c; b@5:100 (object B); c@7:50 (object C)',
