@@ -269,13 +269,16 @@ export const MAX_TREEMAP_CELLS = 1_500;
 export interface TreemapCell {
   readonly parent: number;
   readonly depth: number;
-  /** What a click drills into; null for the rest that was put together and for the object's own bytes. */
+  /**
+   * The object; the largest one of a class; null for the rest that was put together and for the object's own bytes.
+   */
   readonly ordinal: number | null;
-  readonly role: 'object' | 'own' | 'rest';
+  /** `class`: several objects of one class below the same object; they are the cells below it. */
+  readonly role: 'object' | 'class' | 'own' | 'rest';
   readonly name: string;
   readonly className: string;
   readonly bytes: number;
-  /** Objects the cell stands for: those put together in a rest, otherwise those it retains. */
+  /** Objects the cell stands for: those put together in a rest or a class, otherwise those it retains. */
   readonly objects: number;
 }
 

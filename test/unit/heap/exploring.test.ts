@@ -91,7 +91,19 @@ describe('large trees', () => {
       const below = map.cells.filter((cell) => cell.parent === parent);
       expect(below.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(map.cells[parent]!.bytes);
     }
-    expect(map.cells.some(({ role, objects }) => role === 'rest' && objects > 250_000)).toBe(true);
+    expect(map.cells.some(({ role, className, objects }) => role === 'class' && className === 'Link' && objects > 250_000)).toBe(true);
+  });
+
+  it('show objects of one class together, each of them where there is room', async () => {
+    const members = Array.from({ length: 40 }, (_, i) => `s${i}:${100 + i} (object Session)`);
+    const { heap, at } = await heapOf(`root -> .c c; c:10 (object Map) -> ${members.map((_, i) => `[${i}] s${i}`).join(', ')}, .n n; n:500 (object Names); ${members.join(';')}`);
+    const { cells } = await treemap(heap, at('c'), 1_500);
+    const sessions = cells.findIndex(({ role }) => role === 'class');
+    expect(cells[sessions]).toMatchObject({ className: 'Session', objects: 40, ordinal: at('s39'), parent: 0 });
+    const below = cells.filter(({ parent }) => parent === sessions);
+    expect(below).toHaveLength(40);
+    expect(below.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(cells[sessions]!.bytes);
+    expect(cells.filter(({ parent }) => parent === 0).map(({ role, name }) => `${role} ${name}`)).toEqual(['class Session', 'object Names', 'own ']);
   });
 
   it('of one class are one line, however long the list', async () => {
