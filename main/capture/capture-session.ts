@@ -2,9 +2,10 @@
  * One target under watch: connection, sampling, recording, snapshots. Everything that lasts longer than the target
  * (the recording, the timeline) lives here as well, so a session can still be looked at after the target has ended.
  */
-import type { CaptureStarted, CaptureState, CaptureTarget, CollectResult, SnapshotEstimate, SnapshotResult } from '#main/hosts/capture-contract.ts';
+import type { CaptureStarted, CaptureState, CaptureTarget, CollectResult, SnapshotResult } from '#main/hosts/capture-contract.ts';
 import type { TimelineWindow } from '#shared/contracts/timeline.ts';
 import type { GcEvent, MemorySample, Receipt, TargetKind, WorkerThread } from '#shared/model/target.ts';
+import type { SnapshotEstimate } from '#shared/model/snapshot-estimate.ts';
 import type { Dispose } from '#shared/rpc/channel.ts';
 import type { CallContext, Progress } from '#shared/rpc/define-service.ts';
 import { cancelledError, HeaphouseError, toWireError, type WireError } from '#shared/rpc/errors.ts';
@@ -20,6 +21,7 @@ import { startMemorySampler, type MemorySampler } from './memory-sampler.ts';
 import { openRendererRssReader, openRssReader, type RssReader } from './process-memory.ts';
 import { openPythonTarget } from './python-target.ts';
 import { createSessionRecord } from './session-record.ts';
+import { createSnapshotEstimates } from './snapshot-estimate.ts';
 import { abortable, delay, settled } from './settle.ts';
 import type { CollectFigures, TargetAdapter } from './target-adapter.ts';
 import { createOwnCollections } from './own-collections.ts';
@@ -57,7 +59,6 @@ export interface CaptureSession {
   /** `threadId`: of a worker thread instead of the main one. */
   takeSnapshot(asked: SnapshotAsked, context: CallContext<Progress>): Promise<SnapshotResult>;
   threads(): Promise<WorkerThread[]>;
-  estimateSnapshot(): Promise<SnapshotEstimate | null>;
   collectGarbage(): Promise<CollectResult>;
   mark(mark: Omit<TimelineMark, 'at'>): void;
   detach(): Promise<Receipt>;
@@ -68,7 +69,7 @@ export interface CaptureSession {
   /** Answers of the `allocations` contract. */
   allocations: AllocationsService;
   /** Answers of the `live` contract. */
-  liveObjects: LiveObjects['methods'] & ReturnType<typeof createStackRecording>;
+  liveObjects: LiveObjects['methods'] & ReturnType<typeof createStackRecording> & { snapshotEstimate(): SnapshotEstimate | null };
   /** Answers of the `references` contract. */
   references: ReferencesMethods;
   onState(listener: (state: CaptureState) => void): Dispose;
@@ -94,6 +95,7 @@ interface Live {
 
 export function createCaptureSession(): CaptureSession {
   const record = createSessionRecord();
+  const estimates = createSnapshotEstimates();
   const states = createEmitter<CaptureState>();
   const gcEvents = createEmitter<GcEvent>();
   let live: Live | null = null;
@@ -137,7 +139,10 @@ export function createCaptureSession(): CaptureSession {
       sampleEveryMs,
       readHeap: () => adapter.readHeap(),
       mayAsk: () => busy === null,
-      onSample: record.addSample,
+      onSample(sample) {
+        record.addSample(sample);
+        if (!snapshot) estimates.addSample(sample);
+      },
       onGone: () => setTimeout(() => void loseTarget(new HeaphouseError('target-gone', 'The process has ended.')), HALF_DEAD_MS).unref(),
     });
     const stopRecorder = startMemoryRecorder({
@@ -236,6 +241,8 @@ export function createCaptureSession(): CaptureSession {
     try {
       const result = await done;
       record.addMark({ kind: 'snapshot', label }, at);
+      // A worker's heap is another one.
+      if (threadId === undefined) estimates.addSnapshot({ nodes: result.nodes, bytes: result.bytes, pauseMs: result.receipt.pauseMs });
       return result;
     } finally {
       endOfOwnWork();
@@ -365,9 +372,6 @@ export function createCaptureSession(): CaptureSession {
       record.replay(dir);
     },
     takeSnapshot,
-    async estimateSnapshot() {
-      return requireLive().adapter.estimateSnapshot();
-    },
     async threads() {
       return (await live?.adapter.workers?.list()) ?? [];
     },
@@ -379,7 +383,7 @@ export function createCaptureSession(): CaptureSession {
     memory: memory.methods,
     allocations,
     references,
-    liveObjects: { ...liveObjects.methods, ...stackRecording },
+    liveObjects: { ...liveObjects.methods, ...stackRecording, snapshotEstimate: () => (live ? estimates.estimate(live.adapter.snapshotWay) : null) },
     onState(listener) {
       const dispose = states.on(listener);
       // Whoever subscribes late must not miss that it is over.

@@ -25,7 +25,7 @@ export async function openPythonTarget(target: OpenTarget, asked: CaptureTarget,
   await session.send('Python.enable', { batches: true });
   const notes: string[] = [];
   const canSnapshot = capability(info, 'heapSnapshot', 'No snapshots', notes);
-  if (canSnapshot) capability(info, 'forkedSnapshot', 'A snapshot is taken in the living process, not in a copy', notes);
+  const copies = canSnapshot && capability(info, 'forkedSnapshot', 'A snapshot is taken in the living process, not in a copy', notes);
 
   /** `sparing`: an older figure will do where a new one costs the program time (many arenas). */
   async function readHeap(sparing: boolean): Promise<HeapFigures> {
@@ -41,12 +41,11 @@ export async function openPythonTarget(target: OpenTarget, asked: CaptureTarget,
   return {
     runtime: describeRuntime(info),
     canSnapshot,
+    snapshotWay: copies ? 'copy' : null,
     gcEvents: true,
     notes,
     readHeap: () => readHeap(true),
     readAllocators: async () => pythonTotals(await session.send('Python.getAllocatorStatistics')),
-    // The target goes on running beside it: there is no price to be named.
-    estimateSnapshot: () => Promise.resolve(null),
     // Ids are addresses: the object itself is the evidence.
     sameIds: () => Promise.resolve(true),
     takeSnapshot: (path, options) => takePythonSnapshot({ target, pid: asked.pid, path, ...options }),

@@ -1,36 +1,15 @@
 /** Heap snapshots of a V8 target: Node.js, a page, or anything else with `HeapProfiler`. */
 import { randomUUID } from 'node:crypto';
-import type { SnapshotEstimate, SnapshotResult } from '#main/hosts/capture-contract.ts';
+import type { SnapshotResult } from '#main/hosts/capture-contract.ts';
 import type { CdpSession } from '../cdp/connection.ts';
 import type { OpenTarget } from '../cdp/open-target.ts';
 import { asRecord, countField, stringField } from '../cdp/read-field.ts';
+import { likelyV8Nodes } from './snapshot-estimate.ts';
 import { streamSnapshot, type SnapshotOptions } from './snapshot-stream.ts';
 
 /** What V8 answers for an object that no snapshot has seen (`HeapProfiler::kUnknownObjectId`). */
 const UNKNOWN_OBJECT_ID = '0';
 const MARKER_GROUP = 'heaphouse-marker';
-
-/**
- * Measured on Node 20.20.2 with heaps of 17 MB to 649 MB (0.3 M to 12.5 M nodes): the file has about 1.7 times the heap
- * used, the target's resident memory rises to about 9 times of it, a node takes 5 to 9 microseconds and has some 53
- * bytes of heap.
- */
-const FILE_PER_HEAP_BYTE = 1.7;
-const RSS_PER_HEAP_BYTE = 9;
-const HEAP_BYTES_PER_NODE = 53;
-const PAUSE_MS_PER_NODE = { low: 0.005, high: 0.009 };
-
-/** What a snapshot of a heap with so many bytes in use will cost; an order of magnitude, not a promise. */
-export function estimateV8Snapshot(heapUsedBytes: number): SnapshotEstimate {
-  const nodes = Math.round(heapUsedBytes / HEAP_BYTES_PER_NODE);
-  return {
-    heapUsedBytes,
-    nodes,
-    targetRssBytes: Math.round(heapUsedBytes * RSS_PER_HEAP_BYTE),
-    fileBytes: Math.round(heapUsedBytes * FILE_PER_HEAP_BYTE),
-    pauseMs: { low: Math.round(nodes * PAUSE_MS_PER_NODE.low), high: Math.round(nodes * PAUSE_MS_PER_NODE.high) },
-  };
-}
 
 export interface V8Snapshots {
   take(path: string, options: SnapshotOptions): Promise<SnapshotResult>;
@@ -47,15 +26,14 @@ export function createV8Snapshots(target: OpenTarget): V8Snapshots {
     const startedAt = performance.now();
     progress({ phase: 'Waiting for the target', done: 0, total: 0, unit: 'objects' });
     const usage = await target.session.send('Runtime.getHeapUsage', undefined, { signal });
-    const estimate = estimateV8Snapshot(countField(usage, 'usedSize') ?? 0);
+    const likelyNodes = likelyV8Nodes(countField(usage, 'usedSize') ?? 0);
     const idEpoch = await ids.current(signal);
     await prepareScripts(target, signal);
-    progress({ phase: 'Building the snapshot', done: 0, total: estimate.nodes, unit: 'objects' });
+    progress({ phase: 'Building the snapshot', done: 0, total: likelyNodes, unit: 'objects' });
     const { bytes, nodes, edges, requestMs } = await streamSnapshot(target, path, { signal, progress, busyUntil });
     await ids.remember();
     const notes = [
       `${nodes} nodes, ${edges} edges`,
-      `expected from ${toMiB(estimate.heapUsedBytes)} of heap: ${estimate.pauseMs.low} to ${estimate.pauseMs.high} ms, up to ${toMiB(estimate.targetRssBytes)} resident in the target`,
       'the pause is an upper bound: the target stood still while it built and sent the snapshot',
     ];
     if (idEpoch.broken) notes.push('another debugger has disconnected since the last snapshot, and V8 then numbers all objects anew: objects cannot be matched with earlier snapshots');
@@ -126,8 +104,4 @@ async function prepareScripts(target: OpenTarget, signal: AbortSignal): Promise<
   const disabled = target.session.send('Debugger.disable', undefined, { signal });
   // An endpoint without a debugger can still have a heap. A cancel or a dead target shows at the next step.
   await Promise.allSettled([enabled, disabled]);
-}
-
-function toMiB(bytes: number): string {
-  return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
 }

@@ -1,9 +1,10 @@
 /** What the session needs of a target, whatever runs in it. One implementation per runtime. */
-import type { SnapshotEstimate, SnapshotResult } from '#main/hosts/capture-contract.ts';
+import type { SnapshotResult } from '#main/hosts/capture-contract.ts';
 import type { GcEvent } from '#shared/model/target.ts';
 import type { AllocatorTotals } from './memory/allocator-totals.ts';
 import type { HeapFigures } from './memory-sampler.ts';
 import type { ProcessDump } from './memory/browser-dump.ts';
+import type { SnapshotWay } from './snapshot-estimate.ts';
 import type { SnapshotOptions } from './snapshot-stream.ts';
 import type { WorkerThreads } from './worker-threads.ts';
 
@@ -22,6 +23,7 @@ export interface TargetAdapter {
   /** `Node.js v20.20.2` */
   readonly runtime: string;
   readonly canSnapshot: boolean;
+  readonly snapshotWay: SnapshotWay;
   readonly gcEvents: boolean;
   readonly notes: string[];
   /** The process that holds the heap where it is another than the one we were told of (a page's renderer). */
@@ -32,7 +34,6 @@ export interface TargetAdapter {
   readProcessDump?(): Promise<ProcessDump | null>;
   /** Totals by allocator and use, for the recording. Null for a target that never tells. */
   readonly readAllocators: (() => Promise<AllocatorTotals | null>) | null;
-  estimateSnapshot(): Promise<SnapshotEstimate | null>;
   /** Whether ids of objects in a snapshot with this epoch still mean the same objects (V8). */
   sameIds(idEpoch: string | null): Promise<boolean>;
   takeSnapshot(path: string, options: SnapshotOptions): Promise<SnapshotResult>;

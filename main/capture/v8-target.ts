@@ -13,7 +13,7 @@ import { readV8Report } from './memory/v8-report.ts';
 import { readProcessDump, type ProcessDump } from './memory/browser-dump.ts';
 import { startPageGcRecorder, type PageGcRecorder } from './page-gc-recorder.ts';
 import { rendererOnThisMachine } from './process-memory.ts';
-import { createV8Snapshots, estimateV8Snapshot } from './snapshot-v8.ts';
+import { createV8Snapshots } from './snapshot-v8.ts';
 import type { TargetAdapter, TargetListener } from './target-adapter.ts';
 import { createWorkerThreads } from './worker-threads.ts';
 
@@ -60,6 +60,7 @@ export async function openV8Target(target: OpenTarget, asked: CaptureTarget, lis
   return {
     runtime,
     canSnapshot: true,
+    snapshotWay: 'v8',
     gcEvents: observer !== null || pages?.problem === null,
     processPid: () => (pages && asked.pid !== null ? rendererOnThisMachine(pages.rendererPid) : null),
     notes,
@@ -67,10 +68,6 @@ export async function openV8Target(target: OpenTarget, asked: CaptureTarget, lis
     readHeap,
     ...(pages ? { readProcessDump: () => readDumpOf(pages) } : {}),
     readAllocators: observer ? async () => mapNull(await readV8Report(session), v8Totals) : null,
-    async estimateSnapshot() {
-      const used = countField(await session.send('Runtime.getHeapUsage'), 'usedSize');
-      return used === null ? null : estimateV8Snapshot(used);
-    },
     takeSnapshot: (path, options) => snapshots.take(path, options),
     sameIds: (idEpoch) => snapshots.sameIds(idEpoch),
     async collectGarbage() {

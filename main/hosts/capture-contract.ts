@@ -43,16 +43,6 @@ export interface SnapshotResult {
   receipt: Receipt;
 }
 
-/** An order of magnitude, to be said before a target is stopped. */
-export interface SnapshotEstimate {
-  heapUsedBytes: number;
-  nodes: number;
-  /** What the target's resident memory may reach while it writes. */
-  targetRssBytes: number;
-  fileBytes: number;
-  pauseMs: { low: number; high: number };
-}
-
 export interface CollectResult {
   collected: number | null;
   uncollectable: number | null;
@@ -74,7 +64,6 @@ export const captureContract = defineService('capture', {
       v.object({ dir: path, target: captureTargetSchema, sampleEveryMs: v.optional(v.pipe(count, v.minValue(20)), 100), maxRecordingBytes: v.optional(v.pipe(count, v.minValue(1_048_576)), MAX_RECORDING_BYTES) }),
     ),
     /** What a snapshot would cost now; null where it cannot be told (CPython: the target does not stop for it). */
-    estimateSnapshot: method<SnapshotEstimate | null>()(v.object({})),
     /** Opens the recording of an ended session read-only, for the timeline. */
     replay: method<null>()(v.object({ dir: path })),
     /** Of the main thread, or of a worker thread (`WorkerThread.id`): streams a snapshot to `path` + ".part" and renames it when it is complete. */

@@ -29,7 +29,6 @@ function serveSession(session: CaptureSession): ReturnType<typeof createRpcServe
       },
       takeSnapshot: ({ path, label, threadId }, context) => session.takeSnapshot({ path, label, threadId }, context),
       threads: () => session.threads(),
-      estimateSnapshot: () => session.estimateSnapshot(),
       collectGarbage: () => session.collectGarbage(),
       mark(mark) {
         session.mark(mark);

@@ -5,6 +5,7 @@
  */
 import * as v from 'valibot';
 import type { AllocationStacks, LiveObject, LivePin } from '../model/live-object.ts';
+import type { SnapshotEstimate } from '../model/snapshot-estimate.ts';
 import { defineService, method } from '../rpc/define-service.ts';
 import { count, empty } from './common.ts';
 
@@ -24,6 +25,8 @@ export const liveContract = defineService('live', {
     pin: method<LivePin>()(v.object(object)),
     unpin: method<null>()(v.object({ name: v.pipe(v.string(), v.maxLength(40)) })),
     pins: method<LivePin[]>()(empty),
+    /** What a snapshot would cost now; null: not known yet, or no target. */
+    snapshotEstimate: method<SnapshotEstimate | null>()(empty),
     /** Whether allocations are recorded with their stacks, so that snapshots tell where each object came from. */
     allocationStacks: method<AllocationStacks>()(empty),
     /** V8 only, until we detach: slows every allocation and keeps memory for each stack (docs/allocations.md). */
