@@ -298,6 +298,24 @@ function lower(byte: number): number {
   return byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte;
 }
 
+/** Those of some nodes whose name is marked (one byte per string), in the same order. */
+export async function markedAmong(heap: Heap, nodes: Uint32Array, marked: Uint8Array, run?: RunOptions): Promise<Uint32Array> {
+  const { nodeName } = heap;
+  const found = new Uint32Array(nodes.length);
+  let length = 0;
+  await inSlices(quiet(run), 'aggregates', nodes.length, 1 << 18, (from, to) => {
+    // Every node is written where the next one that is marked goes: no branch that nobody can foresee.
+    let at = length;
+    for (let i = from; i < to; i++) {
+      const node = nodes[i]!;
+      found[at] = node;
+      at += marked[nodeName[node]!]!;
+    }
+    length = at;
+  });
+  return found.slice(0, length);
+}
+
 /** The same run without its progress: queries are short, their steps are nobody's business. */
 export function quiet(run: RunOptions | undefined): RunOptions | undefined {
   return run?.signal ? { signal: run.signal } : undefined;

@@ -4,7 +4,7 @@ import type { NodeColumn, NodeRef, Page, RowQuery, SortSpec } from '#shared/mode
 import { className } from './class-names.ts';
 import { nodesOfClass } from './classes.ts';
 import { DETACHED } from './detachedness.ts';
-import { matchStrings, quiet, textFilter } from './filter.ts';
+import { markedAmong, matchStrings, quiet, textFilter } from './filter.ts';
 import type { TextFilter } from './filter.ts';
 import { firstByNumber, firstByText, namePrefix, wantsFirst } from './first-rows.ts';
 import { checkOrdinal, NONE } from './heap.ts';
@@ -133,9 +133,7 @@ async function filterNodes(
     const found = filter.test(Array.from(ordinals, (node) => nodeName(heap, node)));
     return ordinals.filter((_, i) => found[i] === 1);
   }
-  const matches = await matchStrings(heap, filter, run);
-  const kept = await collect(ordinals.length, (i) => matches[heap.nodeName[ordinals[i]!]!] === 1, run);
-  return kept.map((i) => ordinals[i]!);
+  return markedAmong(heap, ordinals, await matchStrings(heap, filter, run), run);
 }
 
 /** Nodes whose name is marked. */
@@ -161,28 +159,6 @@ async function namedNodes(heap: Heap, marked: Uint8Array, run: RunOptions | unde
 }
 
 const NAMED_SLICE = 1 << 18;
-
-/** Indexes below `count` for which the test holds. */
-async function collect(
-  count: number,
-  test: (index: number) => boolean,
-  run: RunOptions | undefined,
-): Promise<Uint32Array> {
-  let found = new Uint32Array(1024);
-  let length = 0;
-  await inSlices(quiet(run), 'aggregates', count, 1 << 17, (from, to) => {
-    for (let i = from; i < to; i++) {
-      if (!test(i)) continue;
-      if (length === found.length) {
-        const grown = new Uint32Array(Math.min(count, length * 2));
-        grown.set(found);
-        found = grown;
-      }
-      found[length++] = i;
-    }
-  });
-  return found.slice(0, length);
-}
 
 /** Sorts nodes by a column; nodes without a value come last in ascending order. With `part` only the first rows. */
 export async function sortNodes(

@@ -1,7 +1,7 @@
 import type { ObjectFilter, SetTotals } from '#shared/model/heap-explore.ts';
 
 import { analyseHeap } from './analyse.ts';
-import { quiet, matchStrings, textFilter } from './filter.ts';
+import { markedAmong, matchStrings, quiet, textFilter } from './filter.ts';
 import type { TextFilter } from './filter.ts';
 import { checkOrdinal, NONE } from './heap.ts';
 import type { Heap } from './heap.ts';
@@ -14,7 +14,18 @@ import type { RunOptions } from './run.ts';
 
 /** All objects of any size: V8's parts that count at their owner are no objects of their own. */
 export async function allObjects(heap: Heap, run?: RunOptions): Promise<Uint32Array> {
-  return keep(heap.nodeCount, (node) => node, (node) => heap.shallow[node] !== 0, run);
+  const { nodeCount, shallow } = heap;
+  const found = new Uint32Array(nodeCount);
+  let length = 0;
+  await inSlices(quiet(run), 'aggregates', nodeCount, 1 << 18, (from, to) => {
+    let at = length;
+    for (let node = from; node < to; node++) {
+      found[at] = node;
+      at += shallow[node] === 0 ? 0 : 1;
+    }
+    length = at;
+  });
+  return found.slice(0, length);
 }
 
 /** What goes when the object goes, itself included. Waits for the analysis. */
@@ -105,8 +116,7 @@ async function filterNames(heap: Heap, ordinals: Uint32Array, filter: TextFilter
     const found = filter.test(Array.from(ordinals, (node) => nodeName(heap, node)));
     return ordinals.filter((_, i) => found[i] === 1);
   }
-  const matches = await matchStrings(heap, filter, run);
-  return keep(ordinals.length, (i) => ordinals[i]!, (node) => matches[heap.nodeName[node]!] === 1, run);
+  return markedAmong(heap, ordinals, await matchStrings(heap, filter, run), run);
 }
 
 /** Nodes for which the test holds, in two passes to need no growing list. */

@@ -91,9 +91,11 @@ export function createSetResolver(comparisons: ComparisonStore, findingObjects: 
   }
 
   async function list(heap: Heap, { snapshotId, set, filter }: Selection, run: RunOptions): Promise<Uint32Array> {
-    return sets.get(heap, JSON.stringify([snapshotId, set, filter ?? null]), async () => {
-      const objects = await objectsOf(heap, snapshotId, set, run);
-      if (!filter || Object.values(filter).every((value) => value === undefined)) return objects;
+    const narrowed = filter !== undefined && Object.values(filter).some((value) => value !== undefined);
+    // The set itself is kept as well: each letter of a filter that is typed asks for another part of it.
+    if (!narrowed) return sets.get(heap, JSON.stringify([snapshotId, set, null]), () => objectsOf(heap, snapshotId, set, run));
+    return sets.get(heap, JSON.stringify([snapshotId, set, filter]), async () => {
+      const objects = await list(heap, { snapshotId, set }, run);
       const survives = filter.notInId === undefined ? null : (await pairOf({ baseId: filter.notInId, comparedId: snapshotId }, run)).survivesInCompared;
       return filterObjects(heap, objects, filter, survives, run);
     });
