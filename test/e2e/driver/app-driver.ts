@@ -29,6 +29,13 @@ export interface AuditViolation {
   elements: string[];
 }
 
+export interface AuditOptions {
+  /** Part of the page; default all of it. */
+  within?: string;
+  /** Rules of axe-core to run instead of all of WCAG. */
+  rules?: readonly string[];
+}
+
 /** A key by its WebDriver name (`Enter`, `Escape`, `ArrowDown`, `F6`) or a character. Modifiers come first: `['Control', 'o']`. */
 export type Keys = string | readonly string[];
 
@@ -70,6 +77,12 @@ export interface AppDriver {
   waitForText(selector: string, text: string | RegExp, options?: WaitOptions): Promise<string>;
   waitUntil(what: string, condition: () => Promise<boolean>, options?: WaitOptions): Promise<void>;
 
+  /**
+   * Waits until the page stands still: nothing is busy or in progress, and nothing has changed for a moment. What changes
+   * all the time (a live timeline) is waited for at most `timeoutMs`.
+   */
+  settle(options?: WaitOptions): Promise<void>;
+
   /** Saves the window as test-results/NAME.png and returns the path. */
   screenshot(name: string): Promise<string>;
   /** Console and security messages of the page since the last call. */
@@ -78,8 +91,8 @@ export interface AppDriver {
   waitForDownload(name: RegExp, options?: WaitOptions): Promise<string>;
   /** Runs an expression in the page; the result must be JSON. */
   evaluate<T>(expression: string): Promise<T>;
-  /** Runs axe-core on the page, or on the part that matches, against WCAG 2.2 A and AA. */
-  audit(within?: string): Promise<AuditViolation[]>;
+  /** Runs axe-core on the page against WCAG 2.2 A and AA. */
+  audit(options?: AuditOptions): Promise<AuditViolation[]>;
   /** Output of the application's own process so far. */
   output(): string;
 }

@@ -15,6 +15,9 @@ import { waitForNone } from './processes.ts';
 const POLL_MS = 50;
 const DRIVER_TIMEOUT_MS = 60_000;
 const MAX_PAGE_TEXT = 1_500;
+/** Requests of a view follow each other faster than this; see `settle`. */
+const SETTLE_QUIET_MS = 120;
+const SETTLE_TIMEOUT_MS = 1_000;
 const WCAG_TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 
 type Element = Awaited<ReturnType<Application['client']['$']>>;
@@ -208,6 +211,22 @@ export function createSpectronDriver(host: AppHost): AppDriver {
       return seen;
     },
     waitUntil,
+    async settle({ timeoutMs = SETTLE_TIMEOUT_MS } = {}) {
+      const script = `
+        const [quietMs, mostMs, done] = arguments;
+        const began = performance.now();
+        let changed = began;
+        const observer = new MutationObserver(() => (changed = performance.now()));
+        observer.observe(document.body, { subtree: true, childList: true, characterData: true, attributes: true });
+        const busy = () => document.querySelector('[aria-busy="true"], [role="progressbar"]') !== null;
+        (function look() {
+          const now = performance.now();
+          if (now - began < mostMs && (busy() || now - changed < quietMs)) return setTimeout(look, 15);
+          observer.disconnect();
+          requestAnimationFrame(() => requestAnimationFrame(() => done()));
+        })();`;
+      await client().executeAsyncScript(script, [SETTLE_QUIET_MS, timeoutMs]);
+    },
 
     async screenshot(name) {
       const dir = join(projectRoot, 'test-results');
@@ -238,21 +257,22 @@ export function createSpectronDriver(host: AppHost): AppDriver {
       return join(dir, found!);
     },
     evaluate,
-    async audit(within) {
+    async audit({ within = '', rules = [] } = {}) {
       if (!(await evaluate<boolean>('typeof window.axe === "object"'))) {
         const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
         await client().executeScript(axe, []);
       }
       const script = `
-        const [within, tags, done] = arguments;
-        axe.run(within || document, { runOnly: { type: 'tag', values: tags }, resultTypes: ['violations'] }).then(
+        const [within, tags, rules, done] = arguments;
+        const runOnly = rules.length > 0 ? { type: 'rule', values: rules } : { type: 'tag', values: tags };
+        axe.run(within || document, { runOnly, resultTypes: ['violations'] }).then(
           (result) => done({ violations: result.violations.map((v) => ({
             id: v.id, impact: v.impact || '', help: v.help,
             elements: v.nodes.map((n) => n.target.join(' ') + '  ' + n.html.slice(0, 200)),
           })) }),
           (error) => done({ error: String(error) }),
         );`;
-      const answer = (await client().executeAsyncScript(script, [within ?? '', WCAG_TAGS])) as { violations?: AuditViolation[]; error?: string };
+      const answer = (await client().executeAsyncScript(script, [within, WCAG_TAGS, rules])) as { violations?: AuditViolation[]; error?: string };
       if (!answer.violations) throw new Error(`axe-core failed: ${answer.error}`);
       return answer.violations;
     },

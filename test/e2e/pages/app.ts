@@ -6,6 +6,7 @@ import { createChromiumHost } from '../driver/chromium-host.ts';
 import { createElectronHost } from '../driver/electron-host.ts';
 import { createSpectronDriver } from '../driver/spectron-driver.ts';
 import { comparePage, type ComparePage } from './compare-page.ts';
+import { objectPage, type ObjectPage } from './object-page.ts';
 import { sessionPage, type SessionPage } from './session-page.ts';
 import { snapshotPage, type SnapshotPage } from './snapshot-page.ts';
 import { startPage, type StartPage } from './start-page.ts';
@@ -16,6 +17,7 @@ export interface App {
   session: SessionPage;
   snapshot: SnapshotPage;
   compare: ComparePage;
+  object: ObjectPage;
   /** Nothing on the page breaks WCAG A or AA as far as axe-core can tell. */
   expectAccessible(): Promise<void>;
   /** No error in the console and nothing that the content security policy had to stop. */
@@ -50,6 +52,7 @@ export async function startApp(host: Host['name'], options: { args?: string[]; e
     session: sessionPage(driver),
     snapshot: snapshotPage(driver),
     compare: comparePage(driver),
+    object: objectPage(driver),
     async expectAccessible() {
       const violations = await driver.audit();
       expect(violations.map(({ id, elements }) => `${id}: ${elements.join(' | ')}`)).toEqual([]);

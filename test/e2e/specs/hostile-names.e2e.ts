@@ -57,9 +57,9 @@ describe.each(HOSTS)('$name', (host) => {
 
     async function look(): Promise<Look> {
       // Rows come a moment after their view; analyses show their progress before.
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      await app.driver.settle();
       await app.driver.waitForGone('[role="progressbar"]', { timeoutMs: 60_000 });
-      await new Promise((resolve) => setTimeout(resolve, 700));
+      await app.driver.settle();
       return app.driver.evaluate<Look>(LOOK);
     }
     async function expectHarmless(where: string): Promise<void> {

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { testId } from '../driver/app-driver.ts';
 import { projectRoot } from '../driver/browser-path.ts';
 import { processesWith } from '../driver/processes.ts';
 import { HOSTS, startApp, suiteOn, type App } from '../pages/app.ts';
@@ -75,6 +76,8 @@ describe.each(HOSTS)('$name', (host) => {
         live('names the class and counts its new objects exactly', async () => {
           await app.session.show('compare');
           await app.compare.waitUntilReady();
+          // Without a filter, as it is sorted when one comes: the leak stands first.
+          expect((await app.compare.firstRow()).name).toBe(className);
           const row = await app.compare.classRow(className);
           expect(row).toMatchObject({ 'new.objects': OBJECTS, 'dead.objects': '0' });
         });
@@ -111,6 +114,25 @@ describe.each(HOSTS)('$name', (host) => {
 
         live('shows objects accessibly', async () => {
           await app.expectAccessible();
+        });
+
+        live('shows the object in the living target, pins it there and lets it go', async () => {
+          await app.driver.doubleClick(`${testId('object-row')} ${testId('cell-name')}`);
+          await app.object.waitUntilShown();
+          const now = await app.object.showLive();
+          expect(now.description).toMatch(/Session/);
+          // Its own field, read in the program now: the same that the snapshot has.
+          expect(now.properties['number']).toMatch(/^\d+$/);
+          const name = await app.object.pin();
+          expect(name).toMatch(/^\$?\w+$/);
+          await app.object.unpin();
+        });
+
+        live('closes the tab of the object and is back where it was opened', async () => {
+          expect(await app.object.openTabs()).toHaveLength(1);
+          await app.object.closeTab(0);
+          await app.driver.waitFor(testId('snapshot-view'));
+          expect(await app.object.openTabs()).toEqual([]);
         });
 
         live('terminates it and says how it ended', async () => {
