@@ -45,6 +45,7 @@ details summary{cursor:pointer}
 .measure{margin:0 4px 0 14px}.measure:first-of-type{margin-left:0}
 [hidden]{display:none!important}
 .script-only{display:none}.with-script .script-only{display:flex}
+@page{margin:14mm 12mm 16mm}
 @media print{body{max-width:none;padding:0;font-size:11px}.headline{font-size:18px}.tools,.measure,.measure+label{display:none!important}thead th{position:static}thead{display:table-header-group}tr{break-inside:avoid}details::details-content{content-visibility:visible;block-size:auto}}
 `.trim();
 

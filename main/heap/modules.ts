@@ -94,6 +94,11 @@ function scriptOfObject(heap: Heap, node: number): string | null {
   return null;
 }
 
+/** Script in which a function, or the constructor of an object, is written. */
+export function scriptOf(heap: Heap, node: number): string | null {
+  return heap.nodeKind[node] === heap.kinds.closure ? scriptOfFunction(heap, node) : scriptOfObject(heap, node);
+}
+
 /** Script a function stands in, null when V8 does not say. */
 export function scriptOfFunction(heap: Heap, closure: number): string | null {
   const shared = follow(heap, closure, 'shared');

@@ -17,6 +17,7 @@ import { filterIndexes, textFilter } from './filter.ts';
 import { firstByNumber, wantsFirst } from './first-rows.ts';
 import { checkOrdinal, EDGE_KIND } from './heap.ts';
 import type { Heap } from './heap.ts';
+import { scriptOf } from './modules.ts';
 import { edgeKindName, edgeName, isString, isSystemEdge, isSystemNode, nodeName, rawNodeName, stringValue } from './node-names.ts';
 import { nodeKey, nodeRef, nodeSetRows } from './nodes.ts';
 import { orderByNumber, orderByText } from './order.ts';
@@ -118,7 +119,7 @@ function locationOf(heap: Heap, ordinal: number): SourceLocation | null {
     const middle = (low + high) >>> 1;
     const node = table.node[middle]!;
     if (node === ordinal) {
-      return { scriptId: table.scriptId[middle]!, line: table.line[middle]!, column: table.column[middle]! };
+      return { scriptId: table.scriptId[middle]!, script: scriptOf(heap, ordinal), line: table.line[middle]!, column: table.column[middle]! };
     }
     if (node < ordinal) low = middle + 1;
     else high = middle - 1;

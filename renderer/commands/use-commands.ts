@@ -8,6 +8,7 @@ import { compareNav, snapshotNav } from '../navigation/nav-state.ts';
 import { useWorkbench } from '../host/workbench.ts';
 import { useNavigationStore } from '../stores/navigation.ts';
 import { useNoticesStore } from '../stores/notices.ts';
+import { useObjectTabsStore } from '../stores/object-tabs.ts';
 import { lastPair, useSessionsStore } from '../stores/sessions.ts';
 import { useSettingsStore } from '../stores/settings.ts';
 import { useShellStore } from '../stores/shell.ts';
@@ -27,6 +28,7 @@ export const useCommands = defineStore('commands', () => {
   const settings = useSettingsStore();
   const shell = useShellStore();
   const notices = useNoticesStore();
+  const objectTabs = useObjectTabsStore();
   const workbench = useWorkbench();
   /** The dialog that is open; the frame shows it. */
   const dialog = ref<CommandDialog | null>(null);
@@ -93,6 +95,13 @@ export const useCommands = defineStore('commands', () => {
     'view.references': { when: () => current()?.target?.kind === 'python' && current()?.capabilities.timeline === true, run: withSession((id) => navigation.go(referencesNav(id))) },
     'view.segments': { when: () => current()?.capabilities.timeline === true, run: withSession((id) => navigation.go(segmentsNav(id))) },
     'view.keepComparison': { when: () => saved() && navigation.current.view === 'compare' && readySnapshots().length > 1, run: () => (dialog.value = 'keep-comparison') },
+    'view.closeObject': {
+      when: () => objectTabs.current !== null,
+      run: withSession((id) => {
+        if (objectTabs.current) objectTabs.closeOne(id, objectTabs.current);
+      }),
+    },
+    'view.closeObjects': { when: () => objectTabs.of(current()?.id ?? '').length > 0, run: withSession((id) => objectTabs.closeAll(id)) },
     'view.filter': { when: () => document.querySelector('[data-filter]') !== null, run: () => focusFirst('[data-filter]') },
     'view.theme': { run: () => void settings.nextTheme() },
     'view.zoomIn': { when: zooms, run: zoom('in') },

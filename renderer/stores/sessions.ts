@@ -10,6 +10,7 @@ import { useWorkbench } from '../host/workbench.ts';
 import { collectionLines } from '../views/session/collection-result.ts';
 import { compareNav, snapshotNav, type NavState } from '../navigation/nav-state.ts';
 import { useNavigationStore } from './navigation.ts';
+import { useObjectTabsStore } from './object-tabs.ts';
 import { useNoticesStore } from './notices.ts';
 import { useTasksStore } from './tasks.ts';
 
@@ -21,6 +22,7 @@ export interface ActionError {
 export const useSessionsStore = defineStore('sessions', () => {
   const workbench = useWorkbench();
   const navigation = useNavigationStore();
+  const objectTabs = useObjectTabsStore();
   const tasks = useTasksStore();
   const notices = useNoticesStore();
 
@@ -88,6 +90,7 @@ export const useSessionsStore = defineStore('sessions', () => {
     const done = await act(sessionId, 'Close', () => workbench.sessions.close({ sessionId }));
     if (done === undefined) return;
     navigation.forget(sessionId);
+    objectTabs.forget(sessionId);
     if (navigation.sessionId === sessionId) navigation.go({ view: 'start' });
   }
 

@@ -36,6 +36,8 @@ export const COMMANDS = [
   { id: 'view.segments', label: 'Segments', menu: 'View', key: 'Alt+7' },
   { id: 'view.references', label: 'References', menu: 'View', key: 'Alt+8' },
   { id: 'view.keepComparison', label: 'Keep this comparison…', menu: 'View', key: 'Mod+D' },
+  { id: 'view.closeObject', label: 'Close the object', menu: 'View', key: 'Alt+W' },
+  { id: 'view.closeObjects', label: 'Close all objects', menu: 'View', key: null },
   { id: 'view.filter', label: 'Filter the table', menu: 'View', key: 'Mod+F' },
   { id: 'view.theme', label: 'Switch between light, dark and system colours', menu: 'View', key: null },
   { id: 'view.zoomIn', label: 'Zoom in', menu: 'View', key: 'Mod+Plus' },

@@ -159,6 +159,9 @@ export interface ObjectDetails extends NodeRef {
 /** Position in a script of the target; line and column count from 0 as V8 writes them. */
 export interface SourceLocation {
   readonly scriptId: number;
+  /** Name or address of the script; null where the snapshot does not lead to it. */
+  readonly script: string | null;
+  /** From 0, as in V8. */
   readonly line: number;
   readonly column: number;
 }

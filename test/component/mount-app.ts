@@ -21,6 +21,7 @@ export interface MountedApp {
 export async function mountApp(fake: FakeWorkbench, hash = '#/start'): Promise<MountedApp> {
   giveLayout();
   localStorage.clear();
+  sessionStorage.clear();
   history.replaceState(null, '', hash);
   const workbench = createWorkbench(fake.open);
   const wrapper = mount(App, { attachTo: document.body, global: { plugins: [createPinia()], provide: { [workbenchKey as symbol]: workbench } } });

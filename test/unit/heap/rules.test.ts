@@ -151,7 +151,7 @@ describe('classes', () => {
     const { classOf } = built.heap;
     expect(classOf[built.at('a')]).toBe(classOf[built.at('c')]);
     expect(new Set(['a', 'b', 'd'].map((key) => classOf[built.at(key)])).size).toBe(3);
-    expect(objectDetails(built.heap, built.at('b')).location).toEqual({ scriptId: 1, line: 9, column: 3 });
+    expect(objectDetails(built.heap, built.at('b')).location).toEqual({ scriptId: 1, script: null, line: 9, column: 3 });
     expect(objectDetails(built.heap, built.at('d')).location).toBeNull();
   });
 });
