@@ -11,7 +11,7 @@ import { checkOrdinal, NONE } from './heap.ts';
 import type { Heap } from './heap.ts';
 import { nodeName, rawNodeName } from './node-names.ts';
 import { orderByNumber, orderByText } from './order.ts';
-import { isDescending, orderCache, pageOf } from './pages.ts';
+import { isDescending, orderCache, pageOf, sharedOrder } from './pages.ts';
 import { inSlices } from './run.ts';
 import type { RunOptions } from './run.ts';
 
@@ -74,8 +74,9 @@ export async function nodeSetRows(
   }
   const part = wantsFirst(query, kept.length);
   const partKey = `first ${key}`;
-  const order = (part ? cache.get(partKey) : undefined) ?? (await sortNodes(heap, kept, sort, run, part));
-  cache.set(part ? partKey : key, order);
+  let order = part ? cache.get(partKey) : undefined;
+  if (!order && part) cache.set(partKey, (order = await sortNodes(heap, kept, sort, run, true)));
+  order ??= await sharedOrder(ordinals, key, () => sortNodes(heap, kept, sort, undefined), run?.signal);
   return pageOf(query, order, ordinals.length, row, kept.length);
 }
 

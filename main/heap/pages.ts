@@ -1,6 +1,8 @@
 import { MAX_PAGE_ROWS } from '#shared/model/heap.ts';
 import type { Page, RowQuery, SortSpec } from '#shared/model/heap.ts';
 
+import { abortable } from './run.ts';
+
 /** The part of 0 … total that a query asks for, within bounds. */
 export function windowOf(query: RowQuery, total: number): { start: number; end: number } {
   const start = Math.max(0, Math.min(total, Math.floor(query.start) || 0));
@@ -33,6 +35,36 @@ export function isDescending(sort: SortSpec): boolean {
 export interface OrderCache {
   get(key: string): Uint32Array | undefined;
   set(key: string, order: Uint32Array): void;
+}
+
+const making = new WeakMap<object, Map<string, Promise<Uint32Array>>>();
+
+/**
+ * An order that several pages wait for. It is made to its end also when whoever asked has gone on: while a list is
+ * scrolled, each page is given up for the next, and a long order that began anew each time would never be there.
+ */
+export async function sharedOrder(
+  owner: object,
+  key: string,
+  make: () => Promise<Uint32Array>,
+  signal: AbortSignal | undefined,
+): Promise<Uint32Array> {
+  let orders = making.get(owner);
+  if (!orders) making.set(owner, (orders = new Map<string, Promise<Uint32Array>>()));
+  let order = orders.get(key);
+  if (!order) {
+    const cache = orderCache(owner);
+    order = make()
+      .then((made) => {
+        cache.set(key, made);
+        return made;
+      })
+      .finally(() => orders.delete(key));
+    // Whoever waits hears of it; nobody may be left.
+    order.catch(() => undefined);
+    orders.set(key, order);
+  }
+  return abortable(order, signal);
 }
 
 const caches = new WeakMap<object, OrderCache>();

@@ -56,6 +56,24 @@ describe('the first rows', () => {
     }
   });
 
+  it('beyond them, pages that are given up while a list is scrolled do not throw the order away', async () => {
+    const file = tempFile('');
+    await writeSyntheticSnapshot(file, { nodes: 150_000 });
+    const heap = await openHeap(file);
+    const all = Uint32Array.from({ length: heap.nodeCount }, (_, i) => i);
+    const sort = { by: 'shallowBytes', order: 'descending' } as const;
+    const asked: Promise<unknown>[] = [];
+    for (let page = 0; page < 5; page++) {
+      const controller = new AbortController();
+      asked.push(nodeSetRows(heap, all, { start: 50_000 + page * 100, end: 50_100 + page * 100, sort }, { signal: controller.signal }));
+      controller.abort(new Error('scrolled on'));
+    }
+    for (const outcome of await Promise.allSettled(asked)) expect(outcome.status).toBe('rejected');
+    const { rows } = await nodeSetRows(heap, all, { start: 60_000, end: 60_100, sort });
+    const whole = await orderByNumber(heap.nodeCount, (i) => heap.shallow[i]!, true);
+    expect(rows.map(({ ordinal }) => ordinal)).toEqual([...whole.slice(60_000, 60_100)]);
+  });
+
   it('join on to the whole order when paging goes on', async () => {
     const file = tempFile('');
     await writeSyntheticSnapshot(file, { nodes: 40_000 });
