@@ -125,6 +125,7 @@ describe.each(HOSTS)('$name', (host) => {
           expect(now.properties['number']).toMatch(/^\d+$/);
           const name = await app.object.pin();
           expect(name).toMatch(/^\$?\w+$/);
+          await app.driver.screenshot(`object-${picture}`);
           await app.object.unpin();
         });
 
