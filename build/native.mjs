@@ -1,11 +1,12 @@
-// Builds the native parts of the Python agent with the system's C compiler:
+// Builds the native parts with the system's C compiler: those of the Python agent, and the loops of the heap engine.
 //   node build/native.mjs [--force]
 // Output: main/agents/python/native/bin/<platform>-<arch>/{heapwalk,gcnote,sampler,waiting,undo}.so and the programs heaphouse-inject and
 // heaphouse-peek, beside the agent, where the sources, the bundle and the packaged application all find them. No compiler: a notice, and the agent
-// does the same in Python; a running Python is then entered with gdb.
+// does the same in Python; a running Python is then entered with gdb. The loops go to
+// main/heap/native/bin/<platform>-<arch>/heap-loops.node; without them the engine does the same in TypeScript.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { root } from './runtime.mjs';
 
@@ -32,12 +33,53 @@ const PARTS = ['heapwalk', 'gcnote', 'sampler', 'waiting', 'undo'];
 
 /** Whether the libraries are there after the call; `log` takes one line about what was done. */
 export function buildNative(log, options = {}) {
+  const loops = buildHeapLoops(log, options);
   try {
-    return build(log, options);
+    return build(log, options) && loops;
   } catch (error) {
     log(`native walker: not built (${error.message}); the agent walks in Python`);
     return false;
   }
+}
+
+const LOOPS_FOLDER = join(root, 'main', 'heap', 'native');
+const LOOPS_FLAGS = ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-fPIC', '-shared', '-fvisibility=hidden', '-fstack-protector-strong', '-Wl,-z,now', '-Wl,-s'];
+
+/** The loops of the heap engine: Node-API only, so that one file serves every Node.js and Electron of the system. */
+export function buildHeapLoops(log, { force = false, output, extra = [] } = {}) {
+  const instead = 'the heap engine works in TypeScript';
+  try {
+    if (process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch)) {
+      log(`heap loops: not built for ${process.platform} ${process.arch}; ${instead}`);
+      return false;
+    }
+    const target = output ?? join(LOOPS_FOLDER, 'bin', `${process.platform}-${process.arch}`, 'heap-loops.node');
+    if (!force && existsSync(target) && statSync(target).mtimeMs > newestSource(LOOPS_FOLDER)) return true;
+    const compiler = findCompiler();
+    if (compiler === undefined) {
+      log(`heap loops: no C compiler (CC, cc, gcc, clang); ${instead}`);
+      return false;
+    }
+    mkdirSync(dirname(target), { recursive: true });
+    const part = `${target}.${process.pid}.part`;
+    const sources = readdirSync(LOOPS_FOLDER).filter((name) => name.endsWith('.c')).map((name) => join(LOOPS_FOLDER, name));
+    const run = spawnSync(compiler, [...LOOPS_FLAGS, ...extra, '-o', part, ...sources], { encoding: 'utf8' });
+    if (run.status === 0) {
+      renameSync(part, target);
+      return true;
+    }
+    rmSync(part, { force: true });
+    log(`heap loops: ${compiler} failed; ${instead}\n${run.stderr}`);
+  } catch (error) {
+    log(`heap loops: not built (${error.message}); ${instead}`);
+  }
+  return false;
+}
+
+/** The first C compiler that is here. */
+function findCompiler() {
+  const compilers = process.env.CC ? [process.env.CC] : ['cc', 'gcc', 'clang'];
+  return compilers.find((name) => spawnSync(name, ['--version']).error?.code !== 'ENOENT');
 }
 
 function build(log, { force = false }) {
@@ -55,10 +97,9 @@ function build(log, { force = false }) {
   const peekIsFresh = !force && isFresh(peek, newestSource(PEEK_FOLDER));
   if (stale.length === 0 && injectorIsFresh && peekIsFresh) return true;
   mkdirSync(folder, { recursive: true });
-  const compilers = process.env.CC ? [process.env.CC] : ['cc', 'gcc', 'clang'];
-  const compiler = compilers.find((name) => spawnSync(name, ['--version']).error?.code !== 'ENOENT');
+  const compiler = findCompiler();
   if (compiler === undefined) {
-    log(`native walker: no C compiler (${compilers.join(', ')}); the agent walks in Python`);
+    log('native walker: no C compiler (CC, cc, gcc, clang); the agent walks in Python');
     return false;
   }
   const entered = injectorIsFresh || compileInjector(log, compiler, injector);

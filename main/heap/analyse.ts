@@ -1,7 +1,7 @@
 import type { HeapAnalysis } from './analysis.ts';
 import { measureClasses } from './class-totals.ts';
 import { measureDistances } from './distances.ts';
-import { uint32 } from './columns.ts';
+import { release, scratch, uint32 } from './columns.ts';
 import { buildDominators, searchDepthFirst } from './dominators.ts';
 import type { DominatorTree } from './dominators.ts';
 import { markEssentialEdges } from './essential.ts';
@@ -83,7 +83,7 @@ async function alone(heap: Heap, run: RunOptions | undefined): Promise<Parts> {
   const { firstRetainer, retainer } = await buildRetainers(heap, incoming, run);
   const tree = await buildDominators(heap, heap.shallow, search, firstRetainer, retainer, run);
   const distance = uint32(heap.nodeCount);
-  await measureDistances(heap, distance, tree.scratch.subarray(0, heap.nodeCount), run);
+  await measureDistances(heap, distance, tree.scratch, run);
   return { firstRetainer, retainer, tree, distance };
 }
 
@@ -98,7 +98,9 @@ async function withHelper(heap: Heap, prepared: PreparedAnalysis, run: RunOption
     const tree = prepared.dominators({ shallow: heap.shallow, firstRetainer, retainer }, run);
     tree.catch(() => undefined); // awaited below, unless distances fail first
     const distance = uint32(heap.nodeCount);
-    await measureDistances(heap, distance, uint32(heap.nodeCount), run);
+    const queue = scratch(heap.nodeCount);
+    await measureDistances(heap, distance, queue, run);
+    release(queue);
     return { firstRetainer, retainer, tree: await tree, distance };
   } finally {
     prepared.close();

@@ -1,17 +1,20 @@
 import { cutAt, textOf } from './strings.ts';
-import { float64, uint32 } from './columns.ts';
+import { float64, release, scratch, uint32 } from './columns.ts';
 import type { Column } from './columns.ts';
 import { DETACHED } from './detachedness.ts';
 import { NONE } from './heap.ts';
 import type { ClassTable, Heap, KindNumbers, LocationTable } from './heap.ts';
 import { inferInterfaces } from './interfaces.ts';
+import type { InterfaceNames } from './interfaces.ts';
 import type { KnownStrings } from './known-strings.ts';
 import type { RawHeap } from './raw-heap.ts';
+import { native } from './native.ts';
+import type { NativeLoops } from './native.ts';
 import { inSlices } from './run.ts';
 import type { RunOptions } from './run.ts';
 
 /**
- * Class of every node and shallow totals by class. V8: Chrome DevTools' rules (name of objects, `Function` for
+ * Class of every node, into `classOf`, and shallow totals by class. V8: Chrome DevTools' rules (name of objects, `Function` for
  * closures, `(system)` for hidden nodes, tag only for DOM nodes, interfaces for plain objects, source position to tell
  * equal names apart). With a `class_name` column that column. Nodes of no size count in no class's totals.
  */
@@ -21,23 +24,27 @@ export async function nameClasses(
   known: KnownStrings,
   shallow: Column,
   locations: LocationTable | null,
+  classOf: Uint32Array,
   run?: RunOptions,
-): Promise<{ classes: ClassTable; classOf: Uint32Array }> {
+): Promise<ClassTable> {
   const { nodeCount, nodeKind } = raw;
   const labels = createLabels(raw, known);
-  const labelOf = raw.extra.has('class_name')
-    ? labelsFromColumn(raw, known, raw.extra.get('class_name')!, labels)
-    : await labelsByRule(raw, kinds, known, labels, run);
-
-  const classOf = uint32(nodeCount);
+  const column = raw.extra.get('class_name');
   const ids = createClassIds();
-  const locationAt = createLocationIds(locations);
-  await inSlices(run, 'classes', nodeCount, 1 << 15, (from, to) => {
-    for (let node = from; node < to; node++) {
-      const located = nodeKind[node] === kinds.object ? locationAt(node) : NONE;
-      classOf[node] = ids.of(labelOf(node), located);
-    }
-  });
+  const byRule = column ? null : await labelsByRule(raw, kinds, known, labels, run);
+  const labelOf = byRule ? byRule.labelOf : labelsFromColumn(raw, known, column!, labels);
+  const loops = native();
+  const rows = loops && byRule ? await firstRowsNatively(raw, kinds, locations, loops, run) : null;
+  const locationAt = rows ? rowAt(locations, rows) : createLocationIds(locations);
+  const classAt = (node: number): number => ids.of(labelOf(node), nodeKind[node] === kinds.object ? locationAt(node) : NONE);
+  if (loops && byRule && rows) {
+    await nameNatively(raw, kinds, { loops, classOf, classAt, rows, locations, interfaces: byRule.interfaces, plainName: byRule.plainName }, run);
+  } else {
+    await inSlices(run, 'classes', nodeCount, 1 << 15, (from, to) => {
+      for (let node = from; node < to; node++) classOf[node] = classAt(node);
+    });
+  }
+  if (byRule) for (const room of [byRule.interfaces.nodes, byRule.interfaces.interfaceOf]) release(room);
 
   const count = ids.labels.length;
   const kind = new Uint8Array(count);
@@ -45,6 +52,10 @@ export async function nameClasses(
   const objects = uint32(count);
   const totals = float64(count);
   await inSlices(run, 'classes', nodeCount, 1 << 16, (from, to) => {
+    if (loops) {
+      loops.classTotals(nodeKind, classOf, shallow, kind, named, objects, totals, from, to);
+      return;
+    }
     for (let node = from; node < to; node++) {
       const size = shallow[node]!;
       const index = classOf[node]!;
@@ -58,7 +69,7 @@ export async function nameClasses(
       totals[index]! += size;
     }
   });
-  const classes: ClassTable = {
+  return {
     count,
     label: Uint32Array.from(ids.labels),
     extraNames: labels.extra,
@@ -67,7 +78,6 @@ export async function nameClasses(
     objects,
     shallow: totals,
   };
-  return { classes, classOf };
 }
 
 /** Name of a class, cut to `maxChars`. */
@@ -138,7 +148,7 @@ async function labelsByRule(
   known: KnownStrings,
   labels: Labels,
   run: RunOptions | undefined,
-): Promise<(node: number) => number> {
+): Promise<{ labelOf: (node: number) => number; interfaces: InterfaceNames; plainName: number }> {
   const { nodeKind, nodeName, detachedness, strings } = raw;
   const plainObject = known.indexOf('Object');
   const interfaces = await inferInterfaces(raw, kinds, plainObject, known.indexOf('__proto__'), run);
@@ -165,7 +175,7 @@ async function labelsByRule(
     return label;
   };
   let plainAt = 0; // asked for in ascending order of nodes
-  return (node) => {
+  const labelOf = (node: number): number => {
     const kind = nodeKind[node]!;
     if (kind !== kinds.object && kind !== kinds.native) return byKind[kind]!;
     const name = nodeName[node]!;
@@ -175,6 +185,92 @@ async function labelsByRule(
       return found === NONE ? name : interfaceLabels[found]!;
     }
     return tagLabel(name, kind === kinds.native && detachedness !== null && detachedness[node] === DETACHED);
+  };
+  return { labelOf, interfaces, plainName: plainObject };
+}
+
+/** Slots of the native loop's table of classes by label and position (native/classes.c). */
+const SLOTS = 4096;
+const slotOf = (label: number, row: number): number => (Math.imul(label, 0x9e3779b1) ^ Math.imul(row, 0x85ebca6b)) >>> 20;
+
+interface NativeNaming {
+  readonly loops: NativeLoops;
+  readonly classOf: Uint32Array;
+  /** The class of a node that the loop does not know yet; asked in ascending order. */
+  readonly classAt: (node: number) => number;
+  readonly rows: Uint32Array;
+  readonly locations: LocationTable | null;
+  readonly interfaces: InterfaceNames;
+  readonly plainName: number;
+}
+
+/** The native loop names what it has seen before, and asks here for each new kind, name or position. */
+async function nameNatively(raw: RawHeap, kinds: KindNumbers, naming: NativeNaming, run: RunOptions | undefined): Promise<void> {
+  const { nodeCount, nodeKind, nodeName, detachedness, strings } = raw;
+  const { loops, classOf, classAt, rows, interfaces, plainName } = naming;
+  // Classes plus one, 0 where not known yet: what is never met takes no memory.
+  const byKind = new Uint32Array(256);
+  const byName = scratch(strings.count);
+  const byDetached = scratch(detachedness ? strings.count : 0);
+  const table = new Uint32Array(3 * SLOTS).fill(NONE);
+  const locationNode = naming.locations?.node ?? new Uint32Array(0);
+  const state = new Float64Array(2);
+  const learn = (node: number): void => {
+    const found = classAt(node);
+    classOf[node] = found;
+    const kind = nodeKind[node]!;
+    const name = nodeName[node]!;
+    if (kind === kinds.object) {
+      const at = state[0]!;
+      const plainAt = state[1]!;
+      const row = locationNode[at] === node ? rows[at]! : NONE;
+      const inner = name === plainName && interfaces.nodes[plainAt] === node ? interfaces.interfaceOf[plainAt]! : NONE;
+      const label = inner === NONE ? name : strings.count + inner;
+      if (row === NONE && label === name) byName[name] = found + 1;
+      else table.set([label, row, found], 3 * slotOf(label, row));
+    } else if (kind === kinds.native) {
+      (detachedness?.[node] === DETACHED ? byDetached : byName)[name] = found + 1;
+    } else byKind[kind] = found + 1;
+  };
+  await inSlices(run, 'classes', nodeCount, 1 << 15, (from, to) => {
+    for (let at = from; ; at++) {
+      at = loops.nameClasses(nodeKind, nodeName, detachedness, byKind, byName, byDetached, table, locationNode, rows, interfaces.nodes, interfaces.interfaceOf, state, classOf, at, to, kinds.object, kinds.native, DETACHED, plainName, strings.count);
+      if (at >= to) return;
+      learn(at);
+    }
+  });
+  for (const room of [byName, byDetached, rows]) release(room);
+}
+
+/** Positions that the native loop tells apart; more are left to the maps. */
+const POSITION_SLOTS = 1 << 17;
+
+/** By location: the first one of an object with that position; null when there are too many. */
+async function firstRowsNatively(
+  raw: RawHeap,
+  kinds: KindNumbers,
+  locations: LocationTable | null,
+  loops: NativeLoops,
+  run: RunOptions | undefined,
+): Promise<Uint32Array | null> {
+  if (!locations) return new Uint32Array(0);
+  const { node, scriptId, line, column } = locations;
+  const rows = scratch(node.length);
+  const table = new Uint32Array(POSITION_SLOTS);
+  const used = new Uint32Array(1);
+  let full = false;
+  await inSlices(run, 'classes', rows.length, 1 << 15, (from, to) => {
+    full ||= loops.firstRows(scriptId, line, column, node, raw.nodeKind, rows, table, used, from, to, kinds.object) === 1;
+  });
+  return full ? null : rows;
+}
+
+function rowAt(locations: LocationTable | null, rows: Uint32Array): (node: number) => number {
+  const nodes = locations?.node ?? new Uint32Array(0);
+  let at = 0;
+  return (node) => {
+    while (at < nodes.length && nodes[at]! < node) at++;
+    return nodes[at] === node ? rows[at]! : NONE;
   };
 }
 

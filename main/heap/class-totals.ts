@@ -2,6 +2,7 @@ import { float64, uint32 } from './columns.ts';
 import type { Column } from './columns.ts';
 import { NONE } from './heap.ts';
 import type { Heap } from './heap.ts';
+import { native } from './native.ts';
 import { inSlices } from './run.ts';
 import type { RunOptions } from './run.ts';
 
@@ -47,6 +48,20 @@ export async function measureClasses(
   run?: RunOptions,
 ): Promise<{ classRetained: Float64Array; classDistance: Uint32Array }> {
   const { classOf, shallow, classes, nodeCount } = heap;
+  const loops = native();
+  if (loops) {
+    const { domOrder, domSize, retained } = tree;
+    const totals = float64(classes.count);
+    const coveredTo = new Uint32Array(classes.count);
+    await inSlices(run, 'aggregates', nodeCount, 1 << 17, (from, to) => {
+      loops.retainedByClass(domOrder, domSize, retained, classOf, shallow, totals, coveredTo, from, to);
+    });
+    const least = uint32(classes.count).fill(NONE);
+    await inSlices(run, 'aggregates', nodeCount, 1 << 18, (from, to) => {
+      loops.classDistances(classOf, shallow, distance, least, from, to);
+    });
+    return { classRetained: totals, classDistance: least };
+  }
   const classRetained = await retainedByGroup(
     tree,
     nodeCount,

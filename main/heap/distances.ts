@@ -3,9 +3,13 @@ import { SYSTEM_DISTANCE } from '#shared/model/heap.ts';
 import { domTreesRoot } from './essential.ts';
 import { EDGE_EPHEMERON, EDGE_KIND, NONE, weakMapEntry } from './heap.ts';
 import type { Heap } from './heap.ts';
+import { native } from './native.ts';
 import { untilDone } from './run.ts';
 import type { RunOptions } from './run.ts';
 import { textOf } from './strings.ts';
+
+/** Nodes and edges of one call of the native loop. */
+const NATIVE_BUDGET = 1 << 17;
 
 /**
  * Distances as Chrome DevTools counts them: breadth first from the user roots (1), then from the root for the rest
@@ -52,7 +56,26 @@ export async function measureDistances(
   const edgeNumber = (edge: number): number =>
     isNumbered(edge) ? edgeName[edge]! : Number.parseInt(textOf(heap.strings, edgeName[edge]!, 20), 10);
 
-  const spread = (): boolean => {
+  const loops = native();
+  const visitedBits = loops ? new Uint32Array((nodeCount + 31) >>> 5) : null;
+  const mark = (node: number): void => {
+    if (visitedBits) visitedBits[node >>> 5]! |= 1 << (node & 31);
+  };
+  const natively = loops && visitedBits ? ((): (() => boolean) => {
+    const skipped = descriptorNames(heap, descriptors, isNumbered);
+    const rules = Float64Array.of(weak, kinds.hidden, nativeContext, sloppyMap, kinds.array, descriptors, kinds.edgeElement, kinds.edgeHidden);
+    const state = new Float64Array(2);
+    return () => {
+      state[0] = head;
+      state[1] = tail;
+      const done = loops.spreadDistances(firstEdge, edgeKind, edgeName, edgeTo, nodeKind, nodeName, distance, queue, visitedBits, state, weakMaps.string, weakMaps.pair, pendingEntries, skipped, rules, NATIVE_BUDGET);
+      visited += state[0]! - head;
+      head = state[0]!;
+      tail = state[1]!;
+      return done === 1;
+    };
+  })() : null;
+  const spread = natively ?? ((): boolean => {
     for (let budget = 1 << 16; head < tail && budget > 0; head++) {
       const node = queue[head]!;
       const next = distance[node]! + 1;
@@ -72,7 +95,7 @@ export async function measureDistances(
       }
     }
     return head >= tail;
-  };
+  });
 
   const isDomTrees = domTreesRoot(heap);
   for (let edge = firstEdge[root]!; edge < firstEdge[root + 1]!; edge++) {
@@ -80,13 +103,33 @@ export async function measureDistances(
     if (distance[target] !== NONE) continue;
     if (nodeKind[target] === kinds.synthetic && !isDomTrees(target)) continue;
     distance[target] = 1;
+    mark(target);
     queue[tail++] = target;
   }
   const userRoots = tail;
   await untilDone(run, 'distances', nodeCount, () => visited, spread);
+  mark(root);
   distance[root] = userRoots > 0 ? SYSTEM_DISTANCE : 0;
   head = 0;
   tail = 1;
   queue[0] = root;
   await untilDone(run, 'distances', nodeCount, () => visited, spread);
+}
+
+/** By string: 1 where an edge of that name in a descriptor array leads to a descriptor, which is not followed. */
+function descriptorNames(heap: Heap, descriptors: number, isNumbered: (edge: number) => boolean): Uint8Array {
+  const { nodeCount, nodeKind, nodeName, firstEdge, edgeName, kinds, strings } = heap;
+  const skipped = new Uint8Array(descriptors < 0 ? 0 : strings.count);
+  const seen = new Uint8Array(skipped.length);
+  for (let node = 0; descriptors >= 0 && node < nodeCount; node++) {
+    if (nodeName[node] !== descriptors || nodeKind[node] !== kinds.array) continue;
+    for (let edge = firstEdge[node]!; edge < firstEdge[node + 1]!; edge++) {
+      const name = edgeName[edge]!;
+      if (isNumbered(edge) || seen[name] === 1) continue;
+      seen[name] = 1;
+      const index = Number.parseInt(textOf(strings, name, 20), 10);
+      if (index >= 2 && index % 3 === 1) skipped[name] = 1;
+    }
+  }
+  return skipped;
 }

@@ -1,8 +1,9 @@
-import { float64, uint32 } from './columns.ts';
+import { float64, release, scratch, uint32 } from './columns.ts';
 import type { Column } from './columns.ts';
 import type { Graph } from './essential.ts';
 import { EDGE_ESSENTIAL, NONE } from './heap.ts';
 import type { Heap } from './heap.ts';
+import { native } from './native.ts';
 import { inSlices, untilDone } from './run.ts';
 import type { RunOptions } from './run.ts';
 
@@ -21,12 +22,15 @@ export interface DominatorTree {
   readonly domOrder: Uint32Array;
   readonly domPosition: Uint32Array;
   readonly domSize: Uint32Array;
-  /** A column that is free again, for the next phase. */
+  /** Room for a number by node that is free again, for the next phase. */
   readonly scratch: Uint32Array;
 }
 
 /** Edges looked at per slice. */
 const SLICE_EDGES = 1 << 16;
+
+/** The same of a native loop: some milliseconds. */
+const NATIVE_BUDGET = 1 << 18;
 
 /** A depth-first search over essential edges. `number` by node, the others by number. */
 export interface SearchTree {
@@ -44,11 +48,11 @@ export async function searchDepthFirst(heap: Graph, held: Uint8Array, run?: RunO
   const number = uint32(nodeCount).fill(NONE);
   const vertex = uint32(nodeCount);
   const parent = uint32(nodeCount);
-  const scratch = uint32(2 * nodeCount);
-  const stack = scratch.subarray(0, nodeCount);
-  const cursor = scratch.subarray(nodeCount);
+  const room = uint32(2 * nodeCount);
+  const stack = room.subarray(0, nodeCount);
+  const cursor = room.subarray(nodeCount);
   const reached = await depthFirst(heap, held, { number, vertex, parent, stack, cursor }, run);
-  return { reached, number, vertex, parent, scratch };
+  return { reached, number, vertex, parent, scratch: room };
 }
 
 export async function buildDominators(
@@ -63,9 +67,11 @@ export async function buildDominators(
   const { reached, number, vertex, parent } = search; // parent becomes idom
   const link = search.scratch;
   const semi = uint32(nodeCount);
+  const loops = native();
   const sliced = (count: number, body: (from: number, to: number) => void): Promise<void> =>
-    inSlices(run, 'dominators', count, 1 << 16, body);
+    inSlices(run, 'dominators', count, 1 << 17, body);
   await sliced(reached, (from, to) => {
+    if (loops) return loops.beginLinks(parent, link, from, to);
     for (let i = from; i < to; i++) {
       link[2 * i] = 2 * parent[i]!;
       link[2 * i + 1] = i;
@@ -76,6 +82,7 @@ export async function buildDominators(
   // The immediate dominator is the nearest ancestor in the depth-first tree that is not below the semidominator.
   const idom = parent;
   await sliced(reached, (from, to) => {
+    if (loops) return loops.immediate(semi, idom, from, to);
     for (let i = Math.max(1, from); i < to; i++) {
       const limit = semi[i]!;
       let above = idom[i]!;
@@ -89,11 +96,12 @@ export async function buildDominators(
   await sliced(nodeCount, (from, to) => {
     for (let node = from; node < to; node++) total += shallow[node]!;
   });
-  const retained = total <= 0xffffffff ? uint32(nodeCount) : float64(nodeCount);
-  retained.set(shallow);
   const size = link.subarray(0, nodeCount);
+  const retained = total <= 0xffffffff ? link.subarray(nodeCount) : float64(nodeCount);
+  retained.set(shallow);
   size.fill(1, 0, reached);
   await sliced(reached, (from, to) => {
+    if (loops) return loops.treeSizes(idom, vertex, size, retained, reached, from, to);
     for (let i = reached - 1 - from; i >= reached - to; i--) {
       if (i === 0) break;
       const above = idom[i]!;
@@ -101,18 +109,21 @@ export async function buildDominators(
       retained[vertex[above]!]! += retained[vertex[i]!]!;
     }
   });
-  const next = link.subarray(nodeCount);
-  const position = semi;
-  position[0] = 0;
+  // Where the next child of each goes; when all have their place, that is the end of what it dominates.
+  const next = semi;
   next[0] = 1;
   await sliced(reached, (from, to) => {
+    if (loops) return loops.treePositions(idom, size, next, from, to);
     for (let i = Math.max(1, from); i < to; i++) {
       const above = idom[i]!;
       const at = next[above]!;
-      position[i] = at;
       next[above] = at + size[i]!;
       next[i] = at + 1;
     }
+  });
+  const position = next;
+  await sliced(reached, (from, to) => {
+    for (let i = from; i < to; i++) position[i]! -= size[i]!;
   });
 
   // Back to nodes, each column into one that is no longer needed.
@@ -121,19 +132,23 @@ export async function buildDominators(
     for (let node = from; node < to; node++) if (number[node] === NONE) dominator[node] = root;
   });
   await sliced(reached, (from, to) => {
+    if (loops) return loops.scatterDominators(vertex, idom, dominator, from, to);
     for (let i = from; i < to; i++) dominator[vertex[i]!] = vertex[idom[i]!]!;
   });
   const domPosition = parent;
   domPosition.fill(NONE);
   await sliced(reached, (from, to) => {
+    if (loops) return loops.scatter(vertex, position, domPosition, from, to);
     for (let i = from; i < to; i++) domPosition[vertex[i]!] = position[i]!;
   });
   const domSize = semi;
   await sliced(reached, (from, to) => {
+    if (loops) return loops.scatter(vertex, size, domSize, from, to);
     for (let i = from; i < to; i++) domSize[vertex[i]!] = size[i]!;
   });
   const domOrder = vertex;
   await sliced(nodeCount, (from, to) => {
+    if (loops) return loops.scatterOrder(domPosition, domOrder, from, to);
     for (let node = from; node < to; node++) if (domPosition[node] !== NONE) domOrder[domPosition[node]!] = node;
   });
   let at = reached;
@@ -147,7 +162,7 @@ export async function buildDominators(
       retained[root]! += retained[node]!;
     }
   });
-  return { dominator, retained, domOrder, domPosition, domSize, scratch: link };
+  return { dominator, retained, domOrder, domPosition, domSize, scratch: size };
 }
 
 interface Search {
@@ -167,6 +182,17 @@ async function depthFirst(
 ): Promise<number> {
   const { nodeCount, root, firstEdge, edgeKind, edgeTo } = heap;
   const { number, vertex, parent, stack, cursor } = search;
+  const loops = native();
+  if (loops) {
+    const visited = new Uint32Array((nodeCount + 31) >>> 5);
+    const state = new Float64Array(3);
+    for (const orphans of [0, 1]) {
+      const step = (): boolean =>
+        loops.depthFirst(firstEdge, edgeKind, edgeTo, held, number, vertex, parent, stack, cursor, visited, state, root, orphans, NATIVE_BUDGET) === 1;
+      await untilDone(run, 'dominators', nodeCount, () => state[0]!, step);
+    }
+    return state[0]!;
+  }
   let reached = 0;
   let depth = 0;
   const enter = (node: number, from: number): void => {
@@ -249,6 +275,16 @@ async function semidominators(
   sources: Uint32Array,
   run: RunOptions | undefined,
 ): Promise<void> {
+  const loops = native();
+  if (loops && reached > 0) {
+    const state = Float64Array.of(reached - 1);
+    const path = scratch(reached);
+    const step = (): boolean =>
+      loops.semidominators(search.number, search.vertex, search.link, search.semi, firstRetainer, sources, path, state, NATIVE_BUDGET, reached) === 1;
+    await untilDone(run, 'dominators', reached, () => reached - state[0]!, step);
+    release(path);
+    return;
+  }
   // Everything fits 31 bits (MAX_NODES), which spares the compiler the care for larger numbers: a quarter of the time.
   const number = signed(search.number);
   const vertex = signed(search.vertex);

@@ -49,7 +49,7 @@ export function findEdges(file: number, nodes: number): number {
   }
 }
 
-const FIND_BYTES = 4 << 20;
+const FIND_BYTES = 1 << 20;
 
 /** Room around a block for a record that begins before it or ends behind it. */
 const MARGIN_BYTES = 64;

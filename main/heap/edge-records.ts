@@ -1,3 +1,5 @@
+import { native } from './native.ts';
+
 /**
  * The fast lanes of the largest section: edges of three fields in V8's order, as V8 writes them, straight into their
  * columns, from the front and from the back. Whatever is unusual (other white space, longer numbers, values out of range,
@@ -50,9 +52,15 @@ export function takeEdges(
   const perWidth = 1 / nodeWidth;
   const capacity = kind.length;
   const last = Math.min(end - MAX_RECORD_BYTES, stop - 1);
+  const loops = native();
+  let p = pos;
+  if (loops) {
+    const state = Uint32Array.of(edges.count, lane.maxName, lane.maxTo);
+    p = loops.takeEdges(bytes, pos, end, stop, kind, name, to, state, kinds, nodeWidth, named);
+    takeState(edges, lane, state);
+  }
   let { maxName, maxTo } = lane;
   let count = edges.count;
-  let p = pos;
   while (p <= last && count < capacity) {
     const start = p;
     let digit = bytes[p]! - ZERO;
@@ -117,9 +125,15 @@ export function takeEdgesBack(
   const { kind, name, to } = edges;
   const { kinds, nodeWidth, named } = lane;
   const perWidth = 1 / nodeWidth;
+  const loops = native();
+  let end = pos;
+  if (loops) {
+    const state = Uint32Array.of(edges.count, lane.maxName, lane.maxTo);
+    end = loops.takeEdgesBack(bytes, floor, pos, kind, name, to, state, kinds, nodeWidth, named);
+    takeState(edges, lane, state);
+  }
   let { maxName, maxTo } = lane;
   let count = edges.count;
-  let end = pos;
   while (end > floor) {
     let p = end - 1;
     let digit = 0;
@@ -165,6 +179,13 @@ export function takeEdgesBack(
   lane.maxName = maxName;
   lane.maxTo = maxTo;
   return end;
+}
+
+/** What a native lane has done; the loop here goes on where it stopped, which is mostly the end. */
+function takeState(edges: EdgeTarget, lane: EdgeLane, state: Uint32Array): void {
+  edges.count = state[0]!;
+  lane.maxName = state[1]!;
+  lane.maxTo = state[2]!;
 }
 
 /** A number of more than nine digits: positions in sparse arrays go up to 2^32 − 2. −1 where it does not fit. */

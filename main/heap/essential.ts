@@ -1,11 +1,15 @@
-import { bytes, uint32 } from './columns.ts';
+import { release, scratch, uint32 } from './columns.ts';
 import { EDGE_EPHEMERON, EDGE_ESSENTIAL, EDGE_KIND, weakMapEntry } from './heap.ts';
 import type { Heap } from './heap.ts';
+import { native } from './native.ts';
 import { inSlices, untilDone } from './run.ts';
 import type { RunOptions } from './run.ts';
 
 const OWNED = 1;
 const HELD = 2;
+
+/** Nodes and edges of one call of a native loop: some milliseconds at worst. */
+const NATIVE_BUDGET = 1 << 18;
 
 /** The part of a heap that dominators need. */
 export type Graph = Pick<
@@ -31,7 +35,12 @@ export async function markEssentialEdges(
   const { edgeWeak, edgeShortcut, edgeInternal } = kinds;
   const hasWeakMaps = weakMaps.string.length > 0;
   const firstEntry = hasWeakMaps ? weakMaps.string[0]! : 0;
-  await inSlices(run, 'sizes', nodeCount, 1 << 14, (from, to) => {
+  const loops = native();
+  await inSlices(run, 'sizes', nodeCount, loops ? 1 << 16 : 1 << 14, (from, to) => {
+    if (loops) {
+      loops.essential(firstEdge, edgeKind, edgeName, edgeTo, nodeId, owned, incoming, weakMaps.string, weakMaps.tableId, from, to, root, edgeWeak, edgeShortcut, edgeInternal);
+      return;
+    }
     for (let node = from; node < to; node++) {
       const end = firstEdge[node + 1]!;
       const outside = (owned[node]! & OWNED) === 0;
@@ -64,7 +73,7 @@ export async function markEssentialEdges(
 /** 1 for what is reachable from the global objects and DOM trees without weak edges. */
 async function markPageOwned(heap: Graph, run: RunOptions | undefined): Promise<Uint8Array> {
   const { nodeCount, root, kinds, firstEdge, edgeKind, edgeTo } = heap;
-  const owned = bytes(nodeCount);
+  const owned = new Uint8Array(nodeCount);
   const isDomTrees = domTreesRoot(heap);
   const weak = kinds.edgeWeak;
   for (let edge = firstEdge[root]!; edge < firstEdge[root + 1]!; edge++) {
@@ -73,6 +82,15 @@ async function markPageOwned(heap: Graph, run: RunOptions | undefined): Promise<
     if (kind === kinds.edgeShortcut || (kind === kinds.edgeElement && isDomTrees(target))) owned[target] = 1;
   }
   // Nodes in their order, which is kind to the cache: what lies ahead is met later, only what lies behind is stacked.
+  const loops = native();
+  if (loops) {
+    const behind = scratch(nodeCount);
+    const state = Float64Array.of(0, 0);
+    const step = (): boolean => loops.pageOwned(firstEdge, edgeKind, edgeTo, owned, behind, state, weak, NATIVE_BUDGET) === 1;
+    await untilDone(run, 'sizes', nodeCount, () => state[0]!, step);
+    release(behind);
+    return owned;
+  }
   const stack: number[] = [];
   let at = 0;
   await untilDone(run, 'sizes', nodeCount, () => at, () => {

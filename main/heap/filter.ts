@@ -1,8 +1,11 @@
 import { createContext, Script } from 'node:vm';
 import type { Context } from 'node:vm';
 
+import type { Column } from './columns.ts';
 import { filterError } from './errors.ts';
 import type { Heap } from './heap.ts';
+import { native } from './native.ts';
+import type { NativeLoops } from './native.ts';
 import { inSlices } from './run.ts';
 import type { RunOptions } from './run.ts';
 import { PAGE_BYTES, rawString, textOf } from './strings.ts';
@@ -163,9 +166,11 @@ export async function matchStrings(heap: Heap, filter: TextFilter, run?: RunOpti
     found.fill(0);
   }
   const indexes: number[] = [];
+  const loops = native();
+  const room = loops ? { loops, out: Buffer.allocUnsafeSlow(DECODED_BYTES), ends: new Uint32Array(BATCH_TEXTS) } : null;
   await inSlices(quiet(run), 'aggregates', strings.count, BATCH_TEXTS, (from, to) => {
     indexes.length = 0;
-    const texts = textsOf(strings, from, to, names, indexes);
+    const texts = room ? decodedTexts(room, strings, from, to, names, indexes) : textsOf(strings, from, to, names, indexes);
     if (texts.length === 0) return;
     const matches = filter.test(texts);
     for (let i = 0; i < indexes.length; i++) found[indexes[i]!] = matches[i]!;
@@ -225,6 +230,60 @@ function textsOf(table: StringTable, from: number, to: number, names: Uint8Array
     texts.push(text ?? textOf(table, index, REGEX_TEXT));
   }
   return texts;
+}
+
+/** Of the top bit: the native loop has the text (native/text.c). */
+const HAS_TEXT = 0x80000000;
+const DECODED_BYTES = 1 << 20;
+
+interface DecodingRoom {
+  readonly loops: NativeLoops;
+  readonly out: Buffer;
+  readonly ends: Uint32Array;
+}
+
+/** The same by the native loop, which takes away escapes as well; text beyond Latin-1 and very long text is made one by one. */
+function decodedTexts(room: DecodingRoom, table: StringTable, from: number, to: number, names: Uint8Array, indexes: number[]): string[] {
+  const { starts, pages } = table;
+  const { loops, out, ends } = room;
+  const texts: string[] = [];
+  let done = from;
+  while (done < to) {
+    // As many as begin in one page and have room.
+    const page = Math.floor(starts[done]! / PAGE_BYTES);
+    const inPage = lastBefore(starts, (page + 1) * PAGE_BYTES, done, to);
+    const stop = Math.min(inPage, done + DECODED_STRINGS);
+    const written = loops.decodeStrings(pages[page]!, page * PAGE_BYTES, starts, names, done, stop, REGEX_TEXT, out, ends);
+    const block = out.toString('latin1', 0, written);
+    let begin = 0;
+    for (let index = done; index < stop; index++) {
+      const end = ends[index - done]!;
+      if (names[index] === 0) continue;
+      indexes.push(index);
+      if (end < HAS_TEXT) texts.push(textOf(table, index, REGEX_TEXT));
+      else {
+        texts.push(block.substring(begin, end - HAS_TEXT));
+        begin = end - HAS_TEXT;
+      }
+    }
+    done = stop;
+  }
+  return texts;
+}
+
+/** Strings taken at once: mostly they have room. */
+const DECODED_STRINGS = 4_096;
+
+/** The first of `from … to` that begins at or behind a place. */
+function lastBefore(starts: Column, place: number, from: number, to: number): number {
+  let low = from + 1;
+  let high = to;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (starts[middle]! < place) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** Bytes of one string that a search looks at; V8 cuts strings at 1,024 characters itself. */

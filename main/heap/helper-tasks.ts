@@ -1,5 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 
+import { release } from './columns.ts';
 import type { Column } from './columns.ts';
 import { buildDominators, searchDepthFirst } from './dominators.ts';
 import type { DominatorTree, SearchTree } from './dominators.ts';
@@ -52,6 +53,7 @@ export function createHelperTasks(): HelperTasks {
     async search(_input, run) {
       if (!graph || !held) throw new Error('The helper has no graph to search');
       tree = await searchDepthFirst(graph, held, run);
+      release(held);
       held = null;
       return null;
     },

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 
 import type { HelperTasks } from './helper-tasks.ts';
+import { nativePath } from './native.ts';
 import type { HelperMessage, HelperRequest } from './helper-thread.ts';
 import type { RunOptions } from './run.ts';
 
@@ -107,12 +108,13 @@ const name = 'heap helper';
 
 function createWorker(): Worker {
   const here = fileURLToPath(import.meta.url);
-  if (here.endsWith('.ts')) return new Worker(new URL('./helper-thread.ts', import.meta.url), { name });
+  const workerData = { heapLoops: nativePath() };
+  if (here.endsWith('.ts')) return new Worker(new URL('./helper-thread.ts', import.meta.url), { name, workerData });
   let folder = dirname(here);
   while (!existsSync(join(folder, BUNDLED))) {
     const above = dirname(folder);
     if (above === folder) throw new Error(`${BUNDLED} is missing beside ${here}: the installation is incomplete.`);
     folder = above;
   }
-  return new Worker(readFileSync(join(folder, BUNDLED), 'utf8'), { eval: true, name });
+  return new Worker(readFileSync(join(folder, BUNDLED), 'utf8'), { eval: true, name, workerData });
 }

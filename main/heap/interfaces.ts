@@ -1,6 +1,7 @@
 import { EDGE_KIND, NONE } from './heap.ts';
 import type { KindNumbers } from './heap.ts';
 import type { RawHeap } from './raw-heap.ts';
+import { native } from './native.ts';
 import { inSlices } from './run.ts';
 import type { RunOptions } from './run.ts';
 import { textOf } from './strings.ts';
@@ -15,7 +16,7 @@ import { textOf } from './strings.ts';
  */
 export interface InterfaceNames {
   readonly names: readonly string[];
-  /** Plain objects in file order, and the interface of each: index in `names`, NONE when it stays `Object`. */
+  /** Memory of these two may be released when it is not needed any more. Plain objects in file order, and the interface of each: index in `names`, NONE when it stays `Object`. */
   readonly nodes: Uint32Array;
   readonly interfaceOf: Uint32Array;
 }
@@ -30,7 +31,7 @@ const MAX_SEQUENCES = 1 << 20;
 /** Properties of one object that are looked at, so that a dictionary of millions costs no more than others. */
 const MAX_PROPERTIES = 4096;
 
-const NO_INTERFACES: InterfaceNames = { names: [], nodes: new Uint32Array(0), interfaceOf: new Uint32Array(0) };
+const noInterfaces = (): InterfaceNames => ({ names: [], nodes: new Uint32Array(0), interfaceOf: new Uint32Array(0) });
 
 export async function inferInterfaces(
   raw: RawHeap,
@@ -40,7 +41,7 @@ export async function inferInterfaces(
   run?: RunOptions,
 ): Promise<InterfaceNames> {
   const { nodeCount, nodeKind, nodeName, firstEdge, edgeKind, edgeName, strings } = raw;
-  if (plainObjectName < 0 || kinds.object < 0 || kinds.edgeProperty < 0) return NO_INTERFACES;
+  if (plainObjectName < 0 || kinds.object < 0 || kinds.edgeProperty < 0) return noInterfaces();
   const property = kinds.edgeProperty;
   const isPlain = (node: number): boolean => nodeKind[node] === kinds.object && nodeName[node] === plainObjectName;
 
@@ -78,7 +79,13 @@ export async function inferInterfaces(
     for (let node = from; node < to; node++) if (isPlain(node)) plain[filled++] = node;
   });
   const sequenceOfPlain = new Uint32Array(plainCount);
-  await inSlices(run, 'classes', plainCount, 1 << 12, (from, to) => {
+  const loops = native();
+  await inSlices(run, 'classes', plainCount, loops ? 1 << 15 : 1 << 12, (from, to) => {
+    if (loops) {
+      trie.each((table, parents, names, state, at) =>
+        loops.sequences(firstEdge, edgeKind, edgeName, plain, sequenceOfPlain, table, parents, names, state, at, to, property, protoName, MAX_PROPERTIES, MAX_SEQUENCES), from, to);
+      return;
+    }
     for (let i = from; i < to; i++) sequenceOfPlain[i] = sequenceOf(plain[i]!);
   });
   const objectsOfSequence = new Uint32Array(trie.size());
@@ -104,7 +111,7 @@ export async function inferInterfaces(
   const interfaces = [...candidates.values()]
     .sort((a, b) => b.objects - a.objects)
     .filter((candidate) => candidate.objects >= least);
-  if (interfaces.length === 0) return NO_INTERFACES;
+  if (interfaces.length === 0) return noInterfaces();
 
   const match = matcher(interfaces.map(({ properties }) => properties));
   const interfaceOfSequence = new Uint32Array(trie.size()).fill(NONE);
@@ -189,6 +196,12 @@ interface Trie {
   step(at: number, name: number): number;
   path(at: number): number[];
   size(): number;
+  /** A native loop over from … to that steps by itself and stops where the trie must grow. */
+  each(
+    loop: (table: Uint32Array, parents: Uint32Array, names: Uint32Array, state: Uint32Array, at: number) => number,
+    from: number,
+    to: number,
+  ): void;
 }
 
 /** A trie in open addressing: key (parent, name), linear probing, at most half full. */
@@ -243,5 +256,14 @@ function createTrie(): Trie {
       return path.reverse();
     },
     size: () => size,
+    each(loop, from, to) {
+      const state = new Uint32Array(1);
+      for (let at = from; at < to; ) {
+        state[0] = size;
+        at = loop(table, parents, names, state, at);
+        size = state[0];
+        if (at < to) grow();
+      }
+    },
   };
 }

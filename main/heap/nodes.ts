@@ -9,6 +9,7 @@ import type { TextFilter } from './filter.ts';
 import { firstByNumber, firstByText, namePrefix, wantsFirst } from './first-rows.ts';
 import { checkOrdinal, NONE } from './heap.ts';
 import type { Heap } from './heap.ts';
+import { native } from './native.ts';
 import { nodeName, rawNodeName } from './node-names.ts';
 import { orderByNumber, orderByText } from './order.ts';
 import { isDescending, orderCache, pageOf, sharedOrder } from './pages.ts';
@@ -142,11 +143,16 @@ async function namedNodes(heap: Heap, marked: Uint8Array, run: RunOptions | unde
   const { nodeCount, nodeName } = heap;
   let found = new Uint32Array(1 << 16);
   let length = 0;
+  const loops = native();
   await inSlices(quiet(run), 'aggregates', nodeCount, NAMED_SLICE, (from, to) => {
     if (found.length - length < to - from) {
       const grown = new Uint32Array(Math.max(2 * found.length, length + NAMED_SLICE));
       grown.set(found);
       found = grown;
+    }
+    if (loops) {
+      length += loops.namedNodes(nodeName, marked, found.subarray(length), from, to);
+      return;
     }
     // Every node is written where the next one that is named goes: no branch that nobody can foresee.
     let at = length;

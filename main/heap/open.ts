@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { startHelper } from './helper.ts';
 import type { Helper } from './helper.ts';
 import { prepareAnalysis } from './prepared.ts';
-import { float64, uint32 } from './columns.ts';
+import { float64, release, uint32 } from './columns.ts';
 import type { Column } from './columns.ts';
 import { nameClasses } from './class-names.ts';
 import { spreadDetachedness } from './detachedness.ts';
@@ -13,9 +13,9 @@ import { kindNumbers } from './heap.ts';
 import type { Heap, LocationTable } from './heap.ts';
 import type { HeapHeader } from './header.ts';
 import { moveOwnedSizes } from './ownership.ts';
-import { orderByNumber } from './order.ts';
 import { readHeapFile } from './reader.ts';
 import type { RawHeap } from './raw-heap.ts';
+import { inSlices, quiet } from './run.ts';
 import type { RunOptions } from './run.ts';
 
 export type { Heap } from './heap.ts';
@@ -80,9 +80,11 @@ async function open(path: string, run: OpenOptions | undefined, helper: Helper |
   const { known } = raw;
   const prepared = helper ? prepareAnalysis(helper, raw, kinds) : null;
   await spreadDetachedness(raw, kinds, run);
-  const shallow = fromAgent ? raw.selfSize : await moveOwnedSizes(raw, kinds, known, run);
-  const locations = await readLocationTable(raw, notices, run);
-  const { classes, classOf } = await nameClasses(raw, kinds, known, shallow, locations, run);
+  const classOf = uint32(raw.nodeCount); // room for others until classes are named
+  const shallow = fromAgent ? raw.selfSize : await moveOwnedSizes(raw, kinds, known, run, classOf);
+  const locations = await readLocationTable(raw, notices, classOf, run);
+  release(raw.locations);
+  const classes = await nameClasses(raw, kinds, known, shallow, locations, classOf, run);
   let shallowBytes = 0;
   for (let index = 0; index < classes.count; index++) shallowBytes += classes.shallow[index]!;
   return {
@@ -117,13 +119,18 @@ async function open(path: string, run: OpenOptions | undefined, helper: Helper |
   };
 }
 
-/** The locations section by node. Later entries for the same node win, as in DevTools. */
+/**
+ * The locations section by node. Later entries for the same node win, as in DevTools. `rowOf` is room that is overwritten:
+ * it sorts the rows, whatever their order. O(nodes + locations).
+ */
 async function readLocationTable(
   raw: RawHeap,
   notices: string[],
+  rowOf: Uint32Array,
   run: RunOptions | undefined,
 ): Promise<LocationTable | null> {
-  const fields = raw.header.locationFields;
+  const { nodeCount } = raw;
+  const width = raw.header.locationFields.length;
   const flat = raw.locations;
   if (flat.length === 0) return null;
   const at = locationOffsets(raw.header);
@@ -131,34 +138,37 @@ async function readLocationTable(
     notices.push('The locations section has fields that are not known; source positions are left out.');
     return null;
   }
-  const rows = flat.length / fields.length;
+  const rows = flat.length / width;
   const nodeWidth = raw.header.nodeFields.length;
-  let ordinals = new Uint32Array(rows);
-  let sorted = true;
-  for (let row = 0, at0 = at.node; row < rows; row++, at0 += fields.length) {
-    const position = flat[at0]!;
-    const ordinal = Math.floor(position / nodeWidth);
-    if (ordinal * nodeWidth !== position || ordinal >= raw.nodeCount) {
-      throw heapFormatError('corrupt', `Location ${row} belongs to no node (${position})`);
+  rowOf.fill(0); // row + 1
+  let count = 0;
+  await inSlices(quiet(run), 'classes', rows, 1 << 17, (from, to) => {
+    for (let row = from; row < to; row++) {
+      const position = flat[row * width + at.node]!;
+      const ordinal = Math.floor(position / nodeWidth);
+      if (ordinal * nodeWidth !== position || ordinal >= nodeCount) {
+        throw heapFormatError('corrupt', `Location ${row} belongs to no node (${position})`);
+      }
+      if (rowOf[ordinal] === 0) count++;
+      rowOf[ordinal] = row + 1;
     }
-    ordinals[row] = ordinal;
-    if (row > 0 && ordinals[row - 1]! >= ordinal) sorted = false;
-  }
-  let order: Uint32Array | null = null;
-  if (!sorted) {
-    const all = await orderByNumber(rows, (row) => ordinals[row]!, false, run); // stable
-    const last = all.filter((row, i) => i + 1 === rows || ordinals[row] !== ordinals[all[i + 1]!]);
-    ordinals = last.map((row) => ordinals[row]!);
-    order = last;
-  }
-  const pick = (offset: number): Column => {
-    const count = ordinals.length;
-    const column = flat instanceof Uint32Array ? uint32(count) : float64(count);
-    if (offset < 0) return column;
-    for (let i = 0; i < count; i++) column[i] = flat[(order ? order[i]! : i) * fields.length + offset]!;
-    return column;
-  };
-  return { node: ordinals, scriptId: pick(at.scriptId), line: pick(at.line), column: pick(at.column) };
+  });
+  const column = (): Column => (flat instanceof Uint32Array ? uint32(count) : float64(count));
+  const table = { node: uint32(count), scriptId: column(), line: column(), column: column() };
+  let filled = 0;
+  await inSlices(quiet(run), 'classes', nodeCount, 1 << 18, (from, to) => {
+    for (let node = from; node < to; node++) {
+      const found = rowOf[node]!;
+      if (found === 0) continue;
+      const first = (found - 1) * width;
+      table.node[filled] = node;
+      if (at.scriptId >= 0) table.scriptId[filled] = flat[first + at.scriptId]!;
+      if (at.line >= 0) table.line[filled] = flat[first + at.line]!;
+      if (at.column >= 0) table.column[filled] = flat[first + at.column]!;
+      filled++;
+    }
+  });
+  return table;
 }
 
 function locationOffsets(

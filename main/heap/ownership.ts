@@ -1,9 +1,10 @@
-import { float64, uint32 } from './columns.ts';
+import { float64, release, scratch } from './columns.ts';
 import type { Column } from './columns.ts';
 import { EDGE_KIND } from './heap.ts';
 import type { KindNumbers } from './heap.ts';
 import type { KnownStrings } from './known-strings.ts';
 import type { RawHeap } from './raw-heap.ts';
+import { native as nativeLoops } from './native.ts';
 import { inSlices } from './run.ts';
 import type { RunOptions } from './run.ts';
 
@@ -25,18 +26,18 @@ export function hasUserRoots(raw: Pick<RawHeap, 'firstEdge' | 'edgeTo' | 'nodeKi
  * Shallow sizes as Chrome DevTools shows them: a hidden node, array or external string that exactly one object owns
  * counts at that object. Owner of a node = the one non-hidden node from which it is reached over hidden nodes and
  * non-weak edges. Returns a new column when sizes are moved, which may be wider: owners may exceed 4 GiB.
- * O(nodes + edges); each node is visited at most twice.
+ * O(nodes + edges); each node is visited at most twice. `owners` is room that is overwritten.
  */
 export async function moveOwnedSizes(
   raw: RawHeap,
   kinds: KindNumbers,
   known: KnownStrings,
   run?: RunOptions,
+  owners: Uint32Array = scratch(raw.nodeCount),
 ): Promise<Column> {
   const { nodeCount, nodeKind, nodeName, firstEdge, edgeKind, edgeTo, header } = raw;
   if (!hasUserRoots(raw, header.root, kinds)) return raw.selfSize;
   const externalString = known.indexOf('system / ExternalStringData');
-  const owners = uint32(nodeCount);
   const hidden = kinds.hidden;
   const array = kinds.array;
   const native = kinds.native;
@@ -46,7 +47,12 @@ export async function moveOwnedSizes(
     return !(kind === hidden || kind === array || (kind === native && nodeName[node] === externalString));
   };
   let total = 0;
+  const loops = nativeLoops();
   await inSlices(run, 'sizes', nodeCount, 1 << 17, (from, to) => {
+    if (loops) {
+      total += loops.beginOwners(nodeKind, nodeName, raw.selfSize, owners, from, to, hidden, array, native, externalString);
+      return;
+    }
     for (let node = from; node < to; node++) {
       owners[node] = isOwner(node) ? node : UNVISITED;
       total += raw.selfSize[node]!;
@@ -65,7 +71,12 @@ export async function moveOwnedSizes(
       stack.push(target);
     }
   };
+  const room = loops ? scratch(2 * nodeCount) : null;
   await inSlices(run, 'sizes', nodeCount, 1 << 15, (from, to) => {
+    if (loops) {
+      loops.spreadOwners(firstEdge, edgeKind, edgeTo, owners, room!, from, to, weak);
+      return;
+    }
     for (let node = from; node < to; node++) {
       if (!isOwner(node)) continue;
       spread(node);
@@ -73,12 +84,18 @@ export async function moveOwnedSizes(
     }
   });
 
+  if (room) release(room);
+
   let sizes = raw.selfSize;
   if (total > 0xffffffff && sizes instanceof Uint32Array) {
     sizes = float64(nodeCount);
     sizes.set(raw.selfSize);
   }
   await inSlices(run, 'sizes', nodeCount, 1 << 16, (from, to) => {
+    if (loops) {
+      loops.moveSizes(nodeKind, owners, sizes, from, to, kinds.synthetic, header.root);
+      return;
+    }
     for (let node = from; node < to; node++) {
       const owner = owners[node]!;
       if (owner === node || owner === UNVISITED || owner === SHARED) continue;

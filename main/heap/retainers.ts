@@ -2,6 +2,7 @@ import { RETAINER_WEAK } from './analysis.ts';
 import { uint32 } from './columns.ts';
 import { EDGE_ESSENTIAL } from './heap.ts';
 import type { Heap } from './heap.ts';
+import { native } from './native.ts';
 import { inSlices } from './run.ts';
 import type { RunOptions } from './run.ts';
 
@@ -27,7 +28,12 @@ export async function buildRetainers(
     }
   });
   firstRetainer[nodeCount] = sum;
-  await inSlices(run, 'retainers', nodeCount, 1 << 14, (from, to) => {
+  const loops = native();
+  await inSlices(run, 'retainers', nodeCount, loops ? 1 << 16 : 1 << 14, (from, to) => {
+    if (loops) {
+      loops.retainers(firstEdge, edgeKind, edgeTo, firstRetainer, retainer, from, to);
+      return;
+    }
     for (let node = nodeCount - 1 - from; node >= nodeCount - to; node--) {
       const begin = firstEdge[node]!;
       for (let edge = firstEdge[node + 1]! - 1; edge >= begin; edge--) {

@@ -1,12 +1,13 @@
 import { MAX_NODES } from './analysis.ts';
 import { edgeLane, MAX_RECORD_BYTES, takeEdges } from './edge-records.ts';
-import { bytes, columnWriter, reserve, uint32, widen } from './columns.ts';
+import { bytes, columnWriter, reserve, scratch, uint32, widen } from './columns.ts';
 import type { ColumnWriter } from './columns.ts';
 import { heapFormatError } from './errors.ts';
 import type { HeapHeader } from './header.ts';
 import { COMMA_OR_END, integerScan, scanIntegers, VALUE, wholeTokens } from './integers.ts';
 import type { IntegerScan } from './integers.ts';
 import { peek, truncated } from './json-scan.ts';
+import { native } from './native.ts';
 import type { Pacer } from './run.ts';
 import type { ByteSource } from './source.ts';
 import { finishStrings, scanStrings, stringScan } from './string-section.ts';
@@ -53,6 +54,8 @@ async function readIntegers(
   flush: (scan: IntegerScan, records: number, offset: number) => void,
   /** Takes what it can from the window, at the beginning of a record only. */
   fastLane?: () => void,
+  /** Longest record that it takes. */
+  recordBytes: number = MAX_RECORD_BYTES,
 ): Promise<void> {
   await expectListStart(source, section);
   const scan = integerScan(section, fields * BLOCK_RECORDS);
@@ -61,7 +64,7 @@ async function readIntegers(
       const from = source.pos;
       fastLane();
       if (source.pos > from) scan.expect = VALUE;
-      if (source.end - source.pos <= 2 * MAX_RECORD_BYTES) {
+      if (source.end - source.pos <= 2 * recordBytes) {
         if (pacer.due()) await pacer.pause(source.consumed());
         if (await source.refill()) continue;
       }
@@ -166,9 +169,54 @@ export async function readNodes(source: ByteSource, header: HeapHeader, pacer: P
     }
     for (const [field, writer] of numbers) appendNumbers(scan, field, width, records, writer);
     columns.count = last;
-  });
+  }, ...nodeLane(source, header, columns, numbers));
   return columns;
 }
+
+/** Bytes of a field that the native lane takes, and of a record beyond its fields (native/reading.c). */
+const LANE_FIELD_BYTES = 18;
+const LANE_RECORD_BYTES = 4;
+const LANE_FIELDS = 12;
+const LANE_COLUMNS = 8;
+
+/**
+ * The native lane of nodes: plain records from bytes into their columns. It stops at whatever is unusual and at the end of
+ * the columns' room, which the scanner then deals with. Empty where there is none.
+ */
+function nodeLane(
+  source: ByteSource,
+  header: HeapHeader,
+  columns: NodeColumns,
+  numbers: readonly (readonly [number, ColumnWriter])[],
+): [fastLane?: () => void, recordBytes?: number] {
+  const loops = native();
+  const fields = header.nodeFields;
+  const width = fields.length;
+  if (!loops || width > LANE_FIELDS || numbers.length > LANE_COLUMNS) return [];
+  const roles = new Uint8Array(width);
+  const role = (at: number, value: number): void => {
+    if (at >= 0) roles[at] = value;
+  };
+  role(fields.indexOf('type'), 1);
+  role(fields.indexOf('name'), 2);
+  if (columns.detachedness) role(fields.indexOf('detachedness'), 3);
+  numbers.forEach(([at], i) => role(at, 4 + i));
+  const state = new Uint32Array(1);
+  const kinds = header.nodeKinds.length;
+  const lane = (): void => {
+    const { kind, name, detachedness } = columns;
+    const room = numbers.map(([, writer]) => writer.values);
+    while (room.length < LANE_COLUMNS) room.push(NO_COLUMN);
+    state[0] = columns.count;
+    const limit = wholeTokens(source.bytes, source.pos, source.end);
+    source.pos = loops.takeNodes(source.bytes, source.pos, limit, state, kinds, width, roles, kind, name, detachedness, ...room);
+    columns.count = state[0];
+    for (const [, writer] of numbers) writer.length = columns.count;
+  };
+  return [lane, width * LANE_FIELD_BYTES + LANE_RECORD_BYTES];
+}
+
+const NO_COLUMN = new Uint32Array(0);
 
 export async function readEdges(source: ByteSource, header: HeapHeader, pacer: Pacer): Promise<EdgeColumns> {
   const fields = header.edgeFields;
@@ -215,7 +263,8 @@ export async function readEdges(source: ByteSource, header: HeapHeader, pacer: P
 }
 
 export async function readLocations(source: ByteSource, header: HeapHeader, pacer: Pacer): Promise<ColumnWriter> {
-  const writer = columnWriter(1024);
+  // Needed only until the table by node is made (open.ts).
+  const writer: ColumnWriter = { values: scratch(1 << 16), length: 0 };
   await readIntegers(source, 'locations', header.locationFields.length, pacer, (scan) => {
     reserve(writer, scan.count);
     appendNumbers(scan, 0, 1, scan.count, writer);

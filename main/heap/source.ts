@@ -40,7 +40,7 @@ export interface ByteSource {
 }
 
 /** Bytes read at once where they are only passed over. */
-const SKIP_BYTES = 4 << 20;
+const SKIP_BYTES = 1 << 20;
 
 type Fill = (target: Uint8Array, at: number) => Promise<number>;
 

@@ -1,7 +1,8 @@
-import { columnWriter, reserve, widen } from './columns.ts';
+import { reserve, scratch, widen } from './columns.ts';
 import type { ColumnWriter } from './columns.ts';
 import { heapFormatError } from './errors.ts';
 import { show } from './integers.ts';
+import { native } from './native.ts';
 import { PAGE_BYTES } from './strings.ts';
 import type { StringTable } from './strings.ts';
 
@@ -28,7 +29,7 @@ const CLOSE = 0x5d;
 
 /** `expected` is a guess of how many strings there are. */
 export function stringScan(expected: number): StringScan {
-  return { pages: [], starts: columnWriter(expected), bytes: 0, state: BETWEEN_OR_END, pos: 0, done: false };
+  return { pages: [], starts: { values: scratch(expected), length: 0 }, bytes: 0, state: BETWEEN_OR_END, pos: 0, done: false };
 }
 
 /** Takes the window `bytes[pos … end)`; stops behind the closing bracket. */
@@ -41,6 +42,13 @@ export function scanStrings(scan: StringScan, bytes: Uint8Array, pos: number, en
   let state = scan.state;
   const shift = scan.bytes - pos; // from window position to offset in the section
   let p = pos;
+  const loops = native();
+  if (loops) {
+    const progress = Float64Array.of(state, count, shift);
+    p = loops.scanStrings(bytes, pos, end, starts, progress);
+    state = progress[0]!;
+    count = progress[1]!;
+  }
   scanning: while (p < end) {
     if (state === INSIDE) {
       let byte = 0;

@@ -1,17 +1,24 @@
 /**
- * Two open snapshots compared, and long calls cancelled: `node heap-compare.ts [--runs N] BASE COMPARED`. Milliseconds by
- * the clock and of processor time, medians. The two files may be of one process, or the same file twice.
+ * Two open snapshots compared, and long calls cancelled: `node heap-compare.ts [--runs N] [--devtools] [BASE COMPARED]`.
+ * Milliseconds by the clock and of processor time, medians. Without files: the pair of heap-files.ts. `--devtools`: Chrome
+ * DevTools' comparison of the two as well, where `npm run bench heap` has installed its engine.
  */
-import { parseArgs } from 'node:util';
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { parseArgs, promisify } from 'node:util';
 
 import { analyseHeap } from '#main/heap/analyse.ts';
 import { compareHeaps, comparisonRows } from '#main/heap/compare.ts';
 import { growthLines, growthTree } from '#main/heap/growth-tree.ts';
 import { openHeap } from '#main/heap/open.ts';
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { runs: { type: 'string', default: '5' } } });
-const [basePath, comparedPath] = positionals;
-if (basePath === undefined || comparedPath === undefined) throw new Error('usage: heap-compare.ts [--runs N] BASE COMPARED');
+import { benchPair } from './heap-files.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { runs: { type: 'string', default: '5' }, devtools: { type: 'boolean', default: false } },
+});
+const [basePath, comparedPath] = positionals.length === 2 ? positionals as [string, string] : await benchPair();
 const runs = Number(values.runs);
 
 const base = await openHeap(basePath);
@@ -65,3 +72,11 @@ for (const [name, list] of Object.entries(times)) {
 }
 console.log(`${base.nodeCount.toLocaleString('en-US')} and ${compared.nodeCount.toLocaleString('en-US')} nodes`);
 console.table(rows);
+
+if (values.devtools) {
+  const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+  const args = ['--max-old-space-size=12288', here('heap-devtools-compare.ts'), here('../../.cache/heap-peers/bundle'), basePath, comparedPath];
+  const { stdout } = await promisify(execFile)(process.execPath, args);
+  const { ms } = JSON.parse(stdout.trim().split('\n').at(-1)!) as { ms: number };
+  console.log(`DevTools' comparison of the same: ${Math.round(ms).toLocaleString('en-US')} ms`);
+}

@@ -4,52 +4,15 @@
  * and prints one line of JSON. With DUMP it also writes what heap-peers.ts compares (see heap-dump.ts).
  * The engine is not part of the project: heap-peers.ts installs and bundles it into a cache folder.
  */
-import { createReadStream } from 'node:fs';
-import { pathToFileURL } from 'node:url';
-import { join } from 'node:path';
-import { MessageChannel, Worker } from 'node:worker_threads';
-
+import { openInDevTools } from './heap-devtools-engine.ts';
 import { writeDump } from './heap-dump.ts';
 import type { DumpedClass } from './heap-dump.ts';
-
-interface DevToolsSnapshot {
-  readonly nodeCount: number;
-  readonly nodes: { getValue(index: number): number };
-  readonly nodeFieldCount: number;
-  readonly nodeIdOffset: number;
-  readonly nodeSelfSizeOffset: number;
-  readonly retainedSizes: Float64Array;
-  readonly nodeDistances: Int32Array;
-  aggregatesWithFilter(filter: object): Record<string, { name: string; count: number; self: number; maxRet: number; distance: number }>;
-}
-
-interface DevToolsEngine {
-  readonly HeapSnapshotLoader: {
-    readonly HeapSnapshotLoader: new (dispatcher: object) => {
-      write(chunk: string): void;
-      close(): void;
-      buildSnapshot(port: unknown): Promise<DevToolsSnapshot>;
-    };
-  };
-}
 
 const [folder, file, dump] = process.argv.slice(2);
 if (folder === undefined || file === undefined) throw new Error('usage: heap-devtools.ts BUNDLE_FOLDER FILE [DUMP]');
 
 const started = performance.now();
-const engine = (await import(pathToFileURL(join(folder, 'engine.mjs')).href)) as DevToolsEngine;
-const channel = new MessageChannel();
-const worker = new Worker(pathToFileURL(join(folder, 'second-thread.mjs')), {
-  workerData: { port: channel.port2 },
-  transferList: [channel.port2],
-});
-const loader = new engine.HeapSnapshotLoader.HeapSnapshotLoader({ sendEvent: () => undefined });
-const decoder = new TextDecoder();
-for await (const chunk of createReadStream(file, { highWaterMark: 10_000_000 })) {
-  loader.write(decoder.decode(chunk as Uint8Array, { stream: true }));
-}
-loader.close();
-const snapshot = await loader.buildSnapshot(channel.port1);
+const { snapshot, worker } = await openInDevTools(folder, file);
 const aggregates = snapshot.aggregatesWithFilter({});
 const ms = performance.now() - started;
 const { maxRSS, userCPUTime, systemCPUTime } = process.resourceUsage();

@@ -1,10 +1,11 @@
 /**
  * Our heap engine beside Chrome DevTools' and the floor, on the same files, one process at a time:
  *
- *   node test/bench/heap-peers.ts [--runs N] [--exact] [--helper auto|always|never] [FILE…]
+ *   node test/bench/heap-peers.ts [--runs N] [--exact] [--helper auto|always|never] [--nodes N] [FILE…]
  *
- * Without files it takes snapshots of Node.js itself and makes a synthetic one (see test/fixtures/heap/generate.ts).
- * `--exact` compares the results as well: every class by objects, shallow and retained size and distance, and every
+ * Without files: middle, large and compiler of heap-files.ts, which are made where they are missing. `small`, `middle`,
+ * `large` and `compiler` may be named as files; `--nodes` adds a synthetic one of that size. All engines run bundled, as
+ * products do. HEAPHOUSE_HEAP_NATIVE=off measures ours without its native loops. `--exact` compares the results as well: every class by objects, shallow and retained size and distance, and every
  * node. The peers are installed by npm into `.cache/heap-peers` of the project, never into the project itself.
  */
 import { execFile } from 'node:child_process';
@@ -16,12 +17,16 @@ import { parseArgs, promisify } from 'node:util';
 
 import { writeSyntheticSnapshot } from '#test/fixtures/heap/generate.ts';
 
+import { buildHeapLoops } from '../../build/native.mjs';
+
+import { BENCH_FILES, benchFile } from './heap-files.ts';
 import { compareDumps } from './heap-exact.ts';
 import { readDump } from './heap-dump.ts';
 
 const run = promisify(execFile);
 const here = fileURLToPath(new URL('.', import.meta.url));
-const cache = fileURLToPath(new URL('../../.cache/heap-peers', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const cache = join(root, '.cache', 'heap-peers');
 
 const DEVTOOLS = 'chrome-devtools-frontend@1.0.1705227';
 const BUNDLER = 'esbuild@0.28.2';
@@ -47,17 +52,21 @@ const runs = Number(values.runs);
 const helper = ['--helper', values.helper];
 
 const devtools = await installDevTools();
+const bench = await bundleBench();
 const temp = await mkdtemp(join(tmpdir(), 'heap-bench-'));
 try {
-  const files = positionals.length > 0 ? positionals : await makeFiles(temp, Number(values.nodes ?? 2_000_000));
+  const names = positionals.length > 0 || values.nodes !== undefined ? positionals : ['middle', 'large', 'compiler'];
+  const files: string[] = [];
+  for (const name of names) files.push(BENCH_FILES.includes(name) ? await benchFile(name) : name);
+  if (values.nodes !== undefined) files.push(await synthetic(temp, Number(values.nodes)));
   const rows: Record<string, Record<string, string | number>> = {};
   let differences = 0;
   for (const file of files) {
     const fileBytes = (await stat(file)).size;
     const [floor, ours, theirs] = await measureInTurns(runs, [
-      [join(here, 'heap-floor.ts'), file],
-      [join(here, 'heap-ours.ts'), file, ...helper],
-      [join(here, 'heap-devtools.ts'), devtools, file],
+      [bench('heap-floor'), file],
+      [bench('heap-ours'), file, ...helper],
+      [bench('heap-devtools'), devtools, file],
     ]);
     rows[basename(file)] = {
       'file MB': Math.round(fileBytes / 1e6),
@@ -65,6 +74,7 @@ try {
       edges: ours.edges ?? 0,
       'floor s': seconds(floor.ms),
       'first table s': seconds(ours.firstTableMs ?? 0),
+      'first × floor': ((ours.firstTableMs ?? 0) / floor.ms).toFixed(2),
       'all s': seconds(ours.ms),
       'DevTools s': seconds(theirs.ms),
       'times faster': (theirs.ms / ours.ms).toFixed(1),
@@ -74,6 +84,7 @@ try {
       'RSS MiB': mebibytes(ours.maxRssBytes),
       'DevTools MiB': mebibytes(theirs.maxRssBytes),
       'RSS / file': (ours.maxRssBytes / fileBytes).toFixed(2),
+      'RSS / DevTools': (ours.maxRssBytes / theirs.maxRssBytes).toFixed(2),
     };
     console.error(basename(file), JSON.stringify(ours.phases));
     if (values.exact) differences += await compareExactly(file);
@@ -103,8 +114,8 @@ async function measureInTurns(times: number, commands: readonly (readonly string
 async function compareExactly(file: string): Promise<number> {
   const mine = join(temp, 'ours.dump');
   const theirs = join(temp, 'devtools.dump');
-  await measureOnce([join(here, 'heap-ours.ts'), file, mine, ...helper]);
-  await measureOnce([join(here, 'heap-devtools.ts'), devtools, file, theirs]);
+  await measureOnce([bench('heap-ours'), file, mine, ...helper]);
+  await measureOnce([bench('heap-devtools'), devtools, file, theirs]);
   const found = compareDumps(await readDump(mine), await readDump(theirs));
   for (const line of found.slice(0, 40)) console.log(`  ${basename(file)}: ${line}`);
   return found.length;
@@ -148,12 +159,27 @@ async function installDevTools(): Promise<string> {
   return bundle;
 }
 
-async function makeFiles(folder: string, nodes: number): Promise<string[]> {
-  const own = join(folder, 'node.heapsnapshot');
-  await run(process.execPath, ['-e', `require('node:v8').writeHeapSnapshot(${JSON.stringify(own)})`]);
-  const synthetic = join(folder, `service-${nodes / 1e6}M.heapsnapshot`);
-  await writeSyntheticSnapshot(synthetic, { nodes, seed: 1 });
-  return [own, synthetic];
+/**
+ * The three programs as one file each: a product does not strip types at start, which takes time and memory. Resolves to
+ * their paths by name.
+ */
+async function bundleBench(): Promise<(name: string) => string> {
+  const out = join(cache, 'bench');
+  const esbuild = join(cache, 'node_modules', '.bin', 'esbuild');
+  const common = ['--bundle', '--platform=node', '--target=node24', '--log-level=error'];
+  for (const name of ['heap-floor', 'heap-ours', 'heap-devtools']) {
+    await run(esbuild, [join(here, `${name}.ts`), ...common, '--format=esm', `--outfile=${join(out, `${name}.mjs`)}`], { cwd: root });
+  }
+  const thread = join(root, 'main', 'heap', 'helper-thread.ts');
+  await run(esbuild, [thread, ...common, '--format=cjs', `--outfile=${join(out, 'heap-helper.cjs')}`], { cwd: root });
+  buildHeapLoops((line) => console.error(line));
+  return (name) => join(out, `${name}.mjs`);
+}
+
+async function synthetic(folder: string, nodes: number): Promise<string> {
+  const path = join(folder, `service-${nodes / 1e6}M.heapsnapshot`);
+  await writeSyntheticSnapshot(path, { nodes, seed: 1 });
+  return path;
 }
 
 function seconds(ms: number): string {

@@ -135,6 +135,13 @@ describe.skipIf(reason !== null)(`packaging${reason ? ` (skipped: ${reason})` : 
     expect(wanted.length).toBeGreaterThan(5);
   });
 
+  test('the loops of the heap engine lie beside the archive, and the thread of the engine inside', () => {
+    const built = join(root, 'main', 'heap', 'native', 'bin');
+    expect(filesUnder(join(app, 'resources', 'heap-native'))).toEqual(filesUnder(built).filter((name) => name.endsWith('.node')));
+    expect(filesUnder(built)).toEqual([join(`${process.platform}-${process.arch}`, 'heap-loops.node')]);
+    expect(asar.names).toContain('out/main/heap-helper.cjs');
+  });
+
   test('licences are there: ours, the runtime’s, and of everything bundled', () => {
     const files = filesUnder(app);
     expect(files).toEqual(expect.arrayContaining(['LICENSE.electron.txt', 'LICENSES.chromium.html', 'resources/licenses/LICENSE.heaphouse.txt']));
