@@ -15,12 +15,13 @@ const run = promisify(execFile);
 const here = fileURLToPath(new URL('.', import.meta.url));
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Programs and their sizes: a service by sessions, the TypeScript compiler by declaration files that it has checked. */
+/** Programs and their sizes: a service by sessions, the TypeScript compiler by declaration files, a page by its elements. */
 const PROGRAMS: Record<string, readonly [program: string, ...args: string[]]> = {
   small: ['heap-service.cjs', '13000'],
   middle: ['heap-service.cjs', '88500'],
   large: ['heap-service.cjs', '355000'],
-  compiler: ['heap-compiler.cjs', '565', join(root, 'node_modules')],
+  compiler: ['heap-compiler.cjs', '750', join(root, 'node_modules')],
+  chromium: ['heap-chromium.mjs', '40000'],
 };
 
 export const BENCH_FILES = Object.keys(PROGRAMS);
@@ -48,6 +49,17 @@ export async function benchFile(name: string, node?: { readonly path: string; re
     await rm(part, { force: true });
   }
   return file;
+}
+
+/** A Node.js of another major version, from npm, beside the files. */
+export async function otherNode(major: string): Promise<{ path: string; major: string }> {
+  const folder = join(benchCache(), `node-${major}`);
+  const name = `node-${process.platform}-${process.arch}`;
+  const path = join(folder, 'node_modules', name, 'bin', 'node');
+  if (!(await stat(path).then(() => true, () => false))) {
+    await run('npm', ['install', '--prefix', folder, '--no-audit', '--no-fund', '--ignore-scripts', `${name}@${major}`]);
+  }
+  return { path, major };
 }
 
 /** Two snapshots of one service, as large as `large`, of which the second was taken after a while. */

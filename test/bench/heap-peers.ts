@@ -4,7 +4,8 @@
  *   node test/bench/heap-peers.ts [--runs N] [--exact] [--helper auto|always|never] [--nodes N] [FILE…]
  *
  * Without files: middle, large and compiler of heap-files.ts, which are made where they are missing. `small`, `middle`,
- * `large` and `compiler` may be named as files; `--nodes` adds a synthetic one of that size. All engines run bundled, as
+ * `large`, `compiler` and `chromium` may be named as files; `--node 22` adds one that Node.js 22 writes, `--nodes` a synthetic
+ * one of that size. All engines run bundled, as
  * products do. HEAPHOUSE_HEAP_NATIVE=off measures ours without its native loops. `--exact` compares the results as well: every class by objects, shallow and retained size and distance, and every
  * node. The peers are installed by npm into `.cache/heap-peers` of the project, never into the project itself.
  */
@@ -19,7 +20,7 @@ import { writeSyntheticSnapshot } from '#test/fixtures/heap/generate.ts';
 
 import { buildHeapLoops } from '../../build/native.mjs';
 
-import { BENCH_FILES, benchFile } from './heap-files.ts';
+import { BENCH_FILES, benchFile, otherNode } from './heap-files.ts';
 import { compareDumps } from './heap-exact.ts';
 import { readDump } from './heap-dump.ts';
 
@@ -46,7 +47,7 @@ interface Measure {
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { runs: { type: 'string', default: '5' }, exact: { type: 'boolean', default: false }, nodes: { type: 'string' }, helper: { type: 'string', default: 'auto' } },
+  options: { node: { type: 'string', multiple: true, default: [] }, runs: { type: 'string', default: '5' }, exact: { type: 'boolean', default: false }, nodes: { type: 'string' }, helper: { type: 'string', default: 'auto' } },
 });
 const runs = Number(values.runs);
 const helper = ['--helper', values.helper];
@@ -55,9 +56,10 @@ const devtools = await installDevTools();
 const bench = await bundleBench();
 const temp = await mkdtemp(join(tmpdir(), 'heap-bench-'));
 try {
-  const names = positionals.length > 0 || values.nodes !== undefined ? positionals : ['middle', 'large', 'compiler'];
+  const names = positionals.length > 0 || values.nodes !== undefined || values.node.length > 0 ? positionals : ['middle', 'large', 'compiler'];
   const files: string[] = [];
   for (const name of names) files.push(BENCH_FILES.includes(name) ? await benchFile(name) : name);
+  for (const major of values.node) files.push(await benchFile('small', await otherNode(major)));
   if (values.nodes !== undefined) files.push(await synthetic(temp, Number(values.nodes)));
   const rows: Record<string, Record<string, string | number>> = {};
   let differences = 0;
