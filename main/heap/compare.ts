@@ -9,6 +9,7 @@ import type {
 } from '#shared/model/heap.ts';
 
 import { analyseHeap } from './analyse.ts';
+import type { HeapAnalysis } from './analyse.ts';
 import { className } from './class-names.ts';
 import { retainedByGroup } from './class-totals.ts';
 import { bytes, float64, uint32 } from './columns.ts';
@@ -19,6 +20,7 @@ import { differsByEmptiness, idsAreAddresses, indexIds, matchClasses, sameObject
 import { matchByHolder } from './identity-by-holder.ts';
 import type { EmptyPair } from './identity-by-holder.ts';
 import type { ClassMatch } from './identity.ts';
+import { native } from './native.ts';
 import { orderByNumber, orderByText } from './order.ts';
 import { isDescending, orderCache, pageOf } from './pages.ts';
 import { retainedAmong } from './retained-among.ts';
@@ -117,10 +119,11 @@ export async function compareHeaps(base: Heap, compared: Heap, run?: CompareOpti
           );
     return { objects, shallow, retained };
   };
-  const all = (): boolean => true;
+  const whole = async (heap: Heap, analysis: typeof baseAnalysis, numbers: Uint32Array): Promise<Amounts> =>
+    amountsOfClasses(heap, analysis, numbers, match.count) ?? (await measure(heap, analysis, numbers, () => true));
   const amounts = {
-    base: await measure(base, baseAnalysis, match.base, all),
-    compared: await measure(compared, comparedAnalysis, match.compared, all),
+    base: await whole(base, baseAnalysis, match.base),
+    compared: await whole(compared, comparedAnalysis, match.compared),
     new: await measure(compared, comparedAnalysis, match.compared, (node) => survivesInCompared[node] === 0, 'themselves'),
     dead: await measure(base, baseAnalysis, match.base, (node) => survivesFromBase[node] === 0, 'themselves'),
     survived: await measure(compared, comparedAnalysis, match.compared, (node) => survivesInCompared[node] === 1),
@@ -152,6 +155,19 @@ export async function compareHeaps(base: Heap, compared: Heap, run?: CompareOpti
   };
 }
 
+/** The amounts of a whole heap are those of its classes, unless two of them count as one here (null). */
+function amountsOfClasses(heap: Heap, analysis: HeapAnalysis, numbers: Uint32Array, count: number): Amounts | null {
+  if (new Set(numbers).size < numbers.length) return null;
+  const amounts = { objects: uint32(count), shallow: float64(count), retained: float64(count) };
+  for (let index = 0; index < numbers.length; index++) {
+    const number = numbers[index]!;
+    amounts.objects[number] = heap.classes.objects[index]!;
+    amounts.shallow[number] = heap.classes.shallow[index]!;
+    amounts.retained[number] = analysis.classRetained[index]!;
+  }
+  return amounts;
+}
+
 async function matchObjects(
   base: Heap,
   compared: Heap,
@@ -168,7 +184,15 @@ async function matchObjects(
   let sameClass = 0;
   const empty: EmptyPair[] = [];
   const needsEvidence = idsAreAddresses(base) || idsAreAddresses(compared);
+  const loops = needsEvidence ? null : native();
+  const { table } = ids;
+  const counts = new Float64Array(2);
   await inSlices(run, 'comparing', compared.nodeCount, needsEvidence ? 1 << 10 : 1 << 16, (from, to) => {
+    if (loops && table) {
+      loops.matchIds(compared.nodeId, table, base.classOf, compared.classOf, match.base, match.compared, baseOf, survivesFromBase, survivesInCompared, counts, from, to);
+      [common, sameClass] = counts as unknown as [number, number];
+      return;
+    }
     for (let node = from; node < to; node++) {
       const other = ids.find(compared.nodeId[node]!);
       if (other < 0) continue;

@@ -300,7 +300,6 @@ function markMatches(heap: Heap, needle: Uint8Array, word: RegExp, pageIndex: nu
   const pageStart = pageIndex * PAGE_BYTES;
   const end = Math.min(PAGE_BYTES, bytes - pageStart);
   const page = pages[pageIndex]!;
-  const text = Buffer.from(page.buffer, page.byteOffset, end).toString('latin1');
   /** The last string that begins before a place in the page, at or after `low`; −1: none. */
   const before = (place: number, from: number): number => {
     let low = from;
@@ -315,6 +314,12 @@ function markMatches(heap: Heap, needle: Uint8Array, word: RegExp, pageIndex: nu
   const over = before(end - 1, 0);
   const inPage = pageStart + end < bytes ? over : count;
   if (inPage < count && inPage >= 0 && bytesInclude(heap, inPage, needle)) found[inPage] = 1;
+  const loops = native();
+  if (loops) {
+    loops.markMatches(page, end, pageStart, starts, before(-1, 0) + 1, Math.max(0, inPage), needle, found, SEARCHED_BYTES);
+    return;
+  }
+  const text = Buffer.from(page.buffer, page.byteOffset, end).toString('latin1');
   let index = 0;
   word.lastIndex = 0;
   for (let hit = word.exec(text); hit; hit = word.exec(text)) {

@@ -8,6 +8,8 @@ import { findEdges, readEdgesForward } from './edge-halves.ts';
 import type { EdgeHalf, EdgeHalves } from './edge-halves.ts';
 import { markEssentialEdges } from './essential.ts';
 import type { Graph } from './essential.ts';
+import { sliceReader } from './index-reading.ts';
+import type { SharedRead } from './index-reading.ts';
 import { knownStrings } from './known-strings.ts';
 import type { WeakMapNames } from './heap.ts';
 import type { RunOptions } from './run.ts';
@@ -20,6 +22,8 @@ export interface HelperTasks {
   essential(input: SharedGraph, run: RunOptions): Promise<{ incoming: Uint32Array }>;
   /** Numbers the nodes depth first; the result stays with the helper. */
   search(input: null, run: RunOptions): Promise<null>;
+  /** Slices of an index file, as long as there are any (index-reading.ts). */
+  columns(input: { file: string; read: SharedRead }): null;
   dominators(
     input: { shallow: Column; firstRetainer: Uint32Array; retainer: Uint32Array },
     run: RunOptions,
@@ -43,6 +47,16 @@ export function createHelperTasks(): HelperTasks {
       } finally {
         closeSync(file);
       }
+    },
+    columns({ file, read }) {
+      const handle = openSync(file, 'r');
+      try {
+        const next = sliceReader(handle, read);
+        while (next() > 0);
+      } finally {
+        closeSync(handle);
+      }
+      return null;
     },
     async essential({ found, weakMaps, ...columns }, run) {
       graph = { ...columns, known: knownStrings(found, weakMaps) };

@@ -1,6 +1,7 @@
 import { className } from './class-names.ts';
 import { EDGE_KIND, NONE } from './heap.ts';
 import type { Heap } from './heap.ts';
+import { native } from './native.ts';
 import { inSlices } from './run.ts';
 import type { RunOptions } from './run.ts';
 import { edgeName } from './node-names.ts';
@@ -25,6 +26,8 @@ export interface ClassMatch {
 /** Ordinals of one heap by id. */
 export interface IdIndex {
   find(id: number): number;
+  /** Ordinal plus one by id, where ids are dense enough for a plain table. */
+  readonly table: Uint32Array | null;
 }
 
 /** Ids that spread over at most this many times the nodes are looked up in a plain table. */
@@ -39,10 +42,12 @@ export async function indexIds(heap: Heap, run?: RunOptions): Promise<IdIndex> {
   });
   if (most < Math.max(1 << 16, nodeCount * MAX_SPREAD) && most < 2 ** 31) {
     const table = new Uint32Array(most + 1);
+    const loops = native();
     await inSlices(run, 'comparing', nodeCount, 1 << 17, (from, to) => {
+      if (loops) return loops.indexIds(nodeId, table, from, to);
       for (let node = from; node < to; node++) table[nodeId[node]!] = node + 1;
     });
-    return { find: (id) => (id <= most ? table[id]! - 1 : -1) };
+    return { table, find: (id) => (id <= most ? table[id]! - 1 : -1) };
   }
   let capacity = 1 << 10;
   while (capacity < nodeCount * 2) capacity *= 2;
@@ -62,6 +67,7 @@ export async function indexIds(heap: Heap, run?: RunOptions): Promise<IdIndex> {
     }
   });
   return {
+    table: null,
     find(id) {
       for (let slot = slotOf(id); table[slot] !== 0; slot = (slot + 1) & mask) {
         if (nodeId[table[slot]! - 1] === id) return table[slot]! - 1;

@@ -1,16 +1,20 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open, rename, rm, utimes } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 
 import { bytes, float64, uint32 } from './columns.ts';
 import type { Heap } from './heap.ts';
+import { startHelper } from './helper.ts';
 import { columnsOf, heapOfColumns } from './index-columns.ts';
 import type { AnyColumn, HeapRest } from './index-columns.ts';
 import { INDEX_SUFFIX, makeRoomForIndex } from './index-policy.ts';
-import { createPacer } from './run.ts';
-import type { RunOptions } from './run.ts';
+import { readSlice, SLICE_BYTES, sliceReader, slicesOf } from './index-reading.ts';
+import type { StoredColumn } from './index-reading.ts';
+import { abortable, createPacer } from './run.ts';
+import type { Pacer, RunOptions } from './run.ts';
 
 /**
  * An analysed heap on disk, so that a snapshot opens at once the second time. A cache and no more: whatever is wrong
@@ -25,10 +29,6 @@ const PREFIX_BYTES = 8 + 4 + 32;
 const VERSION = 2;
 const BYTE_ORDER = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1 ? 'little' : 'big';
 const MAX_HEAD_BYTES = 1 << 28;
-/** Bytes that are read, written and checked at once. */
-const SLICE_BYTES = 1 << 20;
-/** Reads under way at a time. */
-const READERS = 4;
 
 export interface IndexOptions {
   /** Folder of the indexes; made when missing. */
@@ -37,6 +37,8 @@ export interface IndexOptions {
   readonly minFileBytes?: number;
   /** All indexes of the folder together; those used longest ago go first: default 8 GiB. */
   readonly maxFolderBytes?: number;
+  /** For tests: from how many bytes on a second thread takes part in reading. */
+  readonly helperFromBytes?: number;
 }
 
 const MIN_FILE_BYTES = 8 * 2 ** 20;
@@ -65,7 +67,7 @@ export async function readIndex(path: string, options: IndexOptions, run?: RunOp
     const file = join(options.folder, key + INDEX_SUFFIX);
     const handle = await open(file, 'r');
     try {
-      const heap = await readFrom(handle, path, key, run);
+      const heap = await readFrom(handle, { file, helperFromBytes: options.helperFromBytes ?? HELPER_FROM_BYTES }, path, key, run);
       const now = new Date();
       await utimes(file, now, now).catch(() => undefined);
       return heap;
@@ -198,7 +200,7 @@ function* slices(column: AnyColumn): Generator<Uint8Array> {
   for (let at = 0; at < all.length; at += SLICE_BYTES) yield all.subarray(at, Math.min(all.length, at + SLICE_BYTES));
 }
 
-async function readFrom(handle: FileHandle, path: string, key: string, run: RunOptions | undefined): Promise<Heap> {
+async function readFrom(handle: FileHandle, index: IndexFile, path: string, key: string, run: RunOptions | undefined): Promise<Heap> {
   const fileBytes = (await handle.stat()).size;
   const prefix = await readExactly(handle, Buffer.alloc(PREFIX_BYTES), 0);
   const headBytes = prefix.readUInt32LE(8);
@@ -209,41 +211,58 @@ async function readFrom(handle: FileHandle, path: string, key: string, run: RunO
   if (head.version !== VERSION || head.byteOrder !== BYTE_ORDER || head.key !== key) throw new Error('Another index');
 
   const columns = new Map<string, AnyColumn>();
-  const work: { part: Uint8Array; position: number; check: number }[] = [];
+  const shared: StoredColumn[] = [];
+  const own: StoredColumn[] = [];
   let position = padded(PREFIX_BYTES + headBytes);
   for (const { name, type, length, checks } of head.columns) {
     // Pages of strings lie on memory of their own, as the reader makes them; the rest can be shared with threads.
-    const column =
-      type === 'uint32' ? uint32(length) : type === 'float64' ? float64(length) : name.startsWith('page ') ? new Uint8Array(length) : bytes(length);
+    const isPage = name.startsWith('page ');
+    const column = type === 'uint32' ? uint32(length) : type === 'float64' ? float64(length) : isPage ? new Uint8Array(length) : bytes(length);
     columns.set(name, column);
-    let at = position;
-    let number = 0;
-    for (const part of slices(column)) {
-      work.push({ part, position: at, check: checks[number++] ?? -1 });
-      at += part.length;
-    }
+    (isPage ? own : shared).push({ bytes: bytesOf(column), position, checks });
     position += padded(column.byteLength);
     if (position > fileBytes) throw new Error('The index is cut off');
   }
   if (position !== fileBytes) throw new Error('The index has another length');
-
-  const pacer = createPacer(run, 'reading', fileBytes);
-  let next = 0;
-  let done = 0;
-  const reader = async (): Promise<void> => {
-    while (next < work.length) {
-      const { part, position: from, check } = work[next++]!;
-      await readExactly(handle, part, from);
-      if (crc32(part) !== check) throw new Error('A column is damaged');
-      done += part.length;
-      if (pacer.due()) await pacer.pause(done);
-    }
-  };
-  // All of them end before the file is closed, also when one fails.
-  const ends = await Promise.allSettled(Array.from({ length: READERS }, reader));
-  for (const end of ends) if (end.status === 'rejected') throw end.reason;
-  pacer.finish();
+  await readColumns(handle, index, shared, own, createPacer(run, 'reading', fileBytes), run);
   return heapOfColumns(path, head.rest, columns);
+}
+
+interface IndexFile {
+  readonly file: string;
+  readonly helperFromBytes: number;
+}
+
+/** Smaller indexes are read before a thread has started. */
+const HELPER_FROM_BYTES = 96 * 2 ** 20;
+
+async function readColumns(
+  handle: FileHandle,
+  { file, helperFromBytes }: IndexFile,
+  shared: readonly StoredColumn[],
+  own: readonly StoredColumn[],
+  pacer: Pacer,
+  run: RunOptions | undefined,
+): Promise<void> {
+  const total = shared.reduce((sum, column) => sum + column.bytes.length, 0);
+  const read = { columns: shared, claims: new Int32Array(new SharedArrayBuffer(4)) };
+  const helper = total >= helperFromBytes && availableParallelism() > 1 ? startHelper() : null;
+  try {
+    const theirs = helper?.call('columns', { file, read });
+    theirs?.catch(() => undefined); // awaited below, unless this side fails first
+    let done = 0;
+    const took = async (bytes: number): Promise<void> => {
+      done += bytes;
+      if (pacer.due()) await pacer.pause(done);
+    };
+    for (const column of own) for (let slice = 0; slice < slicesOf(column); slice++) await took(readSlice(handle.fd, column, slice));
+    const next = sliceReader(handle.fd, read);
+    for (let bytes = next(); bytes > 0; bytes = next()) await took(bytes);
+    if (theirs) await abortable(theirs, run?.signal);
+    pacer.finish();
+  } finally {
+    helper?.close();
+  }
 }
 
 async function readExactly<B extends Uint8Array>(handle: FileHandle, target: B, position: number): Promise<B> {

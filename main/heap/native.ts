@@ -40,7 +40,10 @@ export interface NativeLoops {
   firstRows(scriptId: Column, line: Column, column: Column, locationNode: Uint32Array, nodeKind: Uint8Array, row: Uint32Array, table: Uint32Array, used: Uint32Array, from: number, to: number, object: number): number;
   sequences(firstEdge: Uint32Array, edgeKind: Uint8Array, edgeName: Uint32Array, plain: Uint32Array, sequence: Uint32Array, table: Uint32Array, parents: Uint32Array, names: Uint32Array, state: Uint32Array, from: number, to: number, property: number, proto: number, maxProperties: number, maxSequences: number): number;
   decodeStrings(page: Uint8Array, pageStart: number, starts: Column, wanted: Uint8Array, from: number, to: number, maxChars: number, out: Uint8Array, ends: Uint32Array): number;
+  markMatches(page: Uint8Array, end: number, pageStart: number, starts: Column, first: number, limit: number, needle: Uint8Array, found: Uint8Array, mostBytes: number): void;
   namedNodes(nodeName: Uint32Array, marked: Uint8Array, found: Uint32Array, from: number, to: number): number;
+  indexIds(nodeId: Column, table: Uint32Array, from: number, to: number): void;
+  matchIds(nodeId: Column, table: Uint32Array, baseClass: Uint32Array, comparedClass: Uint32Array, baseNumber: Uint32Array, comparedNumber: Uint32Array, baseOf: Uint32Array, survivesFromBase: Uint8Array, survivesInCompared: Uint8Array, state: Float64Array, from: number, to: number): void;
   classTotals(nodeKind: Uint8Array, classOf: Uint32Array, shallow: Column, kind: Uint8Array, named: Uint8Array, objects: Uint32Array, totals: Float64Array, from: number, to: number): void;
 }
 

@@ -32,7 +32,7 @@ typedef struct {
   Loop loop;
 } Entry;
 
-extern const Entry READING[], GRAPH[], SEARCH[], TREE[], DISTANCES[], CLASSES[], TEXT[];
+extern const Entry READING[], GRAPH[], SEARCH[], TREE[], DISTANCES[], CLASSES[], COMPARISON[], TEXT[];
 
 #define MAX_ARGUMENTS 24
 #define NONE 0xffffffffu

@@ -73,7 +73,7 @@ static napi_status add(napi_env env, napi_value exports, const Entry *entries) {
 __attribute__((visibility("default"))) int32_t node_api_module_get_api_version_v1(void) { return 8; }
 
 __attribute__((visibility("default"))) napi_value napi_register_module_v1(napi_env env, napi_value exports) {
-  const Entry *const parts[] = {READING, GRAPH, SEARCH, TREE, DISTANCES, CLASSES, TEXT};
+  const Entry *const parts[] = {READING, GRAPH, SEARCH, TREE, DISTANCES, CLASSES, COMPARISON, TEXT};
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
     if (add(env, exports, parts[i]) != napi_ok) return NULL;
   }

@@ -1,4 +1,6 @@
 /* Text in the strings of a snapshot. */
+#include <string.h>
+
 #include "engine.h"
 
 #ifdef __linux__
@@ -99,6 +101,68 @@ static double decode_strings(const Argument *a, const char **error) {
   return (double)written;
 }
 
+static inline uint8_t small_of(uint8_t byte) { return byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte; }
+
+#define ONES 0x0101010101010101ull
+#define HIGHS 0x8080808080808080ull
+
+/* The next place in `from … to` where a byte stands in either case; `to` when there is none. */
+static const uint8_t *next_of(const uint8_t *from, const uint8_t *to, uint8_t small) {
+  const uint8_t large = small >= 'a' && small <= 'z' ? small & ~0x20 : small;
+  const uint64_t one = small * ONES, other = large * ONES;
+  while (to - from >= 8) {
+    uint64_t x;
+    memcpy(&x, from, 8);
+    const uint64_t a = x ^ one, b = x ^ other;
+    const uint64_t found = ((a - ONES) & ~a & HIGHS) | ((b - ONES) & ~b & HIGHS);
+    if (found) return from + (__builtin_ctzll(found) >> 3);
+    from += 8;
+  }
+  while (from < to && *from != small && *from != large) from++;
+  return from;
+}
+
+/*
+ * page end pageStart starts first limit needle found mostBytes → 0. Marks the strings first … limit of a page whose text
+ * holds the needle (small letters, any case). See markMatches in filter.ts.
+ */
+static double mark_matches(const Argument *a, const char **error) {
+  const uint8_t *page = a[0].data, *needle = a[6].data;
+  const size_t end = index_of(&a[1], a[0].length), count = a[3].length, length = a[6].length;
+  const double page_start = a[2].number, most = a[8].number;
+  const size_t first = index_of(&a[4], count), limit = index_of(&a[5], count);
+  uint8_t *found = a[7].data;
+  if (end > a[0].length || first > count || limit > count || a[7].length < limit || length == 0) FAIL("mark_matches: lengths");
+  if (first >= limit || end < length) return 0;
+  const uint8_t *const stop = page + end - length + 1;
+  size_t index = first;
+  double start = number_at(&a[3], index) - page_start;
+  if (!(start >= 0 && start <= (double)end)) FAIL("mark_matches: first");
+  for (const uint8_t *p = page + (size_t)start; p < stop;) {
+    p = next_of(p, stop, needle[0]);
+    if (p >= stop) break;
+    size_t i = 1;
+    while (i < length && small_of(p[i]) == needle[i]) i++;
+    if (i < length) {
+      p++;
+      continue;
+    }
+    const double at = (double)(p - page);
+    while (index + 1 < count && number_at(&a[3], index + 1) - page_start <= at) index++;
+    if (index >= limit) break;
+    start = number_at(&a[3], index) - page_start;
+    const double next = index + 1 < count ? number_at(&a[3], index + 1) - page_start : (double)end;
+    if (!(start >= 0 && start <= at && next <= (double)end)) FAIL("mark_matches: starts");
+    /* Back from the next string over its quote, white space and the comma to the quote that ends this one. */
+    const uint8_t *last = page + (size_t)next - 1;
+    do last--;
+    while (last > p && *last != '"');
+    if (p < last && at - start <= most) found[index] = 1;
+    p = p < last ? last : p + 1;
+  }
+  return 0;
+}
+
 /* nodeName marked found from to → how many. Nodes whose name is marked, in order. */
 static double named_nodes(const Argument *a, const char **error) {
   const uint32_t *name = a[0].data;
@@ -117,6 +181,7 @@ static double named_nodes(const Argument *a, const char **error) {
 
 const Entry TEXT[] = {
   {"decodeStrings", "bncbnnnbw", decode_strings},
+  {"markMatches", "bnncnnbbn", mark_matches},
   {"namedNodes", "wbwnn", named_nodes},
   {"layout", "", layout},
   {"largePages", "b", large_pages},

@@ -71,6 +71,18 @@ describe('an index', () => {
     expect(await answers(again)).toEqual(await answers(heap));
   });
 
+  it('is the same when two threads read it, and as strict', async () => {
+    const heap = await synthetic(100_000);
+    await writeIndex(heap, options());
+    const both = { ...options(), helperFromBytes: 0 };
+    expect(sameColumns((await readIndex(heap.path, both))!, heap)).toBe(true);
+    const bytes = readFileSync(onlyIndex());
+    bytes[bytes.length - 5_000]! ^= 1;
+    writeFileSync(onlyIndex(), bytes);
+    expect(await readIndex(heap.path, both)).toBeNull();
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
   it('keeps the fields of Python', async () => {
     const { heap } = await heapOf('root -> .a a; a:10 (object app.A) -> .b b; b:20 (object app.B)', { python: true });
     expect(await writeIndex(heap, options())).toBe(true);
