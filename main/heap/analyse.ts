@@ -4,7 +4,7 @@ import { measureDistances } from './distances.ts';
 import { release, scratch, uint32 } from './columns.ts';
 import { buildDominators, searchDepthFirst } from './dominators.ts';
 import type { DominatorTree } from './dominators.ts';
-import { markEssentialEdges } from './essential.ts';
+import { countIncoming, markEssentialEdges } from './essential.ts';
 import type { Heap } from './heap.ts';
 import type { PreparedAnalysis } from './prepared.ts';
 import { buildRetainers } from './retainers.ts';
@@ -78,7 +78,8 @@ interface Parts {
 
 /** One phase after the other in this thread. */
 async function alone(heap: Heap, run: RunOptions | undefined): Promise<Parts> {
-  const { incoming, held } = await markEssentialEdges(heap, run);
+  const incoming = uint32(heap.nodeCount + 1);
+  const held = await markEssentialEdges(heap, run, incoming);
   const search = await searchDepthFirst(heap, held, run);
   const { firstRetainer, retainer } = await buildRetainers(heap, incoming, run);
   const tree = await buildDominators(heap, heap.shallow, search, firstRetainer, retainer, run);
@@ -93,7 +94,9 @@ async function alone(heap: Heap, run: RunOptions | undefined): Promise<Parts> {
  */
 async function withHelper(heap: Heap, prepared: PreparedAnalysis, run: RunOptions | undefined): Promise<Parts> {
   try {
-    const incoming = await prepared.incoming(run);
+    // Counted here, where there is time; the helper has more to do.
+    const incoming = await countIncoming(heap, run);
+    await prepared.marked(run);
     const { firstRetainer, retainer } = await buildRetainers(heap, incoming, run);
     const tree = prepared.dominators({ shallow: heap.shallow, firstRetainer, retainer }, run);
     tree.catch(() => undefined); // awaited below, unless distances fail first

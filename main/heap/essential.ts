@@ -21,17 +21,17 @@ export type Graph = Pick<
  * Marks in `edgeKind` which edges keep their target alive, by Chrome DevTools' rules:
  * not weak; not from a node to itself; not the table's half of a WeakMap entry (the key's half counts);
  * and, from any node but the root, not a shortcut, and not from outside of the page into what the page owns.
- * Returns what costs nothing here, where every edge is looked at: `incoming`, the number of incoming edges of every node
- * (one entry more than nodes), and `held`, not 0 where one of them is essential. O(nodes + edges).
+ * Returns what costs nothing here, where every edge is looked at: not 0 for nodes that an essential edge leads to. With
+ * `incoming` (zeros) it counts the incoming edges of every node as well. O(nodes + edges).
  */
 export async function markEssentialEdges(
   heap: Graph,
   run?: RunOptions,
-): Promise<{ incoming: Uint32Array; held: Uint8Array }> {
+  incoming: Uint32Array | null = null,
+): Promise<Uint8Array> {
   const { nodeCount, root, kinds, firstEdge, edgeKind, edgeName, edgeTo, nodeId } = heap;
   const { weakMaps } = heap.known;
   const owned = await markPageOwned(heap, run);
-  const incoming = uint32(nodeCount + 1);
   const { edgeWeak, edgeShortcut, edgeInternal } = kinds;
   const hasWeakMaps = weakMaps.string.length > 0;
   const firstEntry = hasWeakMaps ? weakMaps.string[0]! : 0;
@@ -47,7 +47,7 @@ export async function markEssentialEdges(
       for (let edge = firstEdge[node]!; edge < end; edge++) {
         const kind = edgeKind[edge]! & EDGE_KIND;
         const target = edgeTo[edge]!;
-        incoming[target]!++;
+        if (incoming) incoming[target]!++;
         let flags = EDGE_ESSENTIAL;
         if (kind === edgeWeak || target === node) flags = 0;
         else if (node !== root && (kind === edgeShortcut || (outside && (owned[target]! & OWNED) !== 0))) flags = 0;
@@ -67,7 +67,19 @@ export async function markEssentialEdges(
   await inSlices(run, 'sizes', nodeCount, 1 << 18, (from, to) => {
     for (let node = from; node < to; node++) held[node]! &= HELD;
   });
-  return { incoming, held };
+  return held;
+}
+
+/** The number of incoming edges of every node; one entry more than nodes. O(edges). */
+export async function countIncoming(heap: Pick<Heap, 'nodeCount' | 'edgeCount' | 'edgeTo'>, run?: RunOptions): Promise<Uint32Array> {
+  const { nodeCount, edgeCount, edgeTo } = heap;
+  const incoming = uint32(nodeCount + 1);
+  const loops = native();
+  await inSlices(run, 'retainers', edgeCount, 1 << 18, (from, to) => {
+    if (loops) return loops.countIncoming(edgeTo, incoming, from, to);
+    for (let edge = from; edge < to; edge++) incoming[edgeTo[edge]!]!++;
+  });
+  return incoming;
 }
 
 /** 1 for what is reachable from the global objects and DOM trees without weak edges. */

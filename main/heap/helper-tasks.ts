@@ -19,7 +19,7 @@ export interface HelperTasks {
   /** The front of the edges, which follow the nodes that begin at that offset (edge-halves.ts). */
   edges(input: { path: string; nodes: number; halves: EdgeHalves }): { start: number; half: EdgeHalf } | null;
   /** Marks essential edges. The graph stays with the helper for the tasks that follow. */
-  essential(input: SharedGraph, run: RunOptions): Promise<{ incoming: Uint32Array }>;
+  essential(input: SharedGraph, run: RunOptions): Promise<null>;
   /** Numbers the nodes depth first; the result stays with the helper. */
   search(input: null, run: RunOptions): Promise<null>;
   /** Slices of an index file, as long as there are any (index-reading.ts). */
@@ -60,9 +60,8 @@ export function createHelperTasks(): HelperTasks {
     },
     async essential({ found, weakMaps, ...columns }, run) {
       graph = { ...columns, known: knownStrings(found, weakMaps) };
-      const marked = await markEssentialEdges(graph, run);
-      held = marked.held;
-      return { incoming: marked.incoming };
+      held = await markEssentialEdges(graph, run);
+      return null;
     },
     async search(_input, run) {
       if (!graph || !held) throw new Error('The helper has no graph to search');

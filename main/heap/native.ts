@@ -19,7 +19,8 @@ export interface NativeLoops {
   takeNodes(bytes: Uint8Array, pos: number, end: number, state: Uint32Array, kinds: number, width: number, roles: Uint8Array, kind: Uint8Array, name: Uint32Array, detachedness: Uint8Array | null, ...columns: readonly (Column | null)[]): number;
   scanStrings(bytes: Uint8Array, pos: number, end: number, starts: Column, state: Float64Array): number;
   pageOwned(firstEdge: Uint32Array, edgeKind: Uint8Array, edgeTo: Uint32Array, owned: Uint8Array, stack: Uint32Array, state: Float64Array, weak: number, budget: number): number;
-  essential(firstEdge: Uint32Array, edgeKind: Uint8Array, edgeName: Uint32Array, edgeTo: Uint32Array, nodeId: Column, owned: Uint8Array, incoming: Uint32Array, entryNames: Uint32Array, entryTables: Float64Array, from: number, to: number, root: number, weak: number, shortcut: number, internal: number): void;
+  countIncoming(edgeTo: Uint32Array, incoming: Uint32Array, from: number, to: number): void;
+  essential(firstEdge: Uint32Array, edgeKind: Uint8Array, edgeName: Uint32Array, edgeTo: Uint32Array, nodeId: Column, owned: Uint8Array, incoming: Uint32Array | null, entryNames: Uint32Array, entryTables: Float64Array, from: number, to: number, root: number, weak: number, shortcut: number, internal: number): void;
   beginOwners(nodeKind: Uint8Array, nodeName: Uint32Array, selfSize: Column, owners: Uint32Array, from: number, to: number, hidden: number, array: number, native: number, externalString: number): number;
   spreadOwners(firstEdge: Uint32Array, edgeKind: Uint8Array, edgeTo: Uint32Array, owners: Uint32Array, stack: Uint32Array, from: number, to: number, weak: number): void;
   moveSizes(nodeKind: Uint8Array, owners: Uint32Array, sizes: Column, from: number, to: number, synthetic: number, root: number): void;

@@ -12,8 +12,8 @@ import type { RunOptions } from './run.ts';
  * edges and the depth-first search, which need neither sizes nor classes.
  */
 export interface PreparedAnalysis {
-  /** Edges are marked: the number of incoming edges of every node. */
-  incoming(run?: RunOptions): Promise<Uint32Array>;
+  /** Resolves when the edges are marked. */
+  marked(run?: RunOptions): Promise<void>;
   dominators(
     input: { shallow: Column; firstRetainer: Uint32Array; retainer: Uint32Array },
     run?: RunOptions,
@@ -35,10 +35,10 @@ export function prepareAnalysis(helper: Helper, raw: RawHeap, kinds: KindNumbers
   searched.catch(() => undefined);
   let closed = false;
   return {
-    async incoming(run) {
+    async marked(run) {
       // Also when the edges were marked before: there is no thread left for what follows.
       if (closed) throw helperClosed();
-      return (await abortable(marked, run?.signal)).incoming;
+      await abortable(marked, run?.signal);
     },
     async dominators(input, run) {
       // The search is over before the helper comes to this call, or has failed.

@@ -9,7 +9,7 @@ import type { RunOptions } from './run.ts';
 /**
  * Incoming edges of every node by counting sort: O(nodes + edges). Only the source is kept, four bytes per edge; the
  * edge itself is found again in the source's few edges when a view asks (object.ts). `incoming` (how many edges lead to
- * each node, as markEssentialEdges counts them) becomes `firstRetainer`.
+ * each node, as essential.ts counts them) becomes `firstRetainer`.
  */
 export async function buildRetainers(
   heap: Pick<Heap, 'nodeCount' | 'edgeCount' | 'firstEdge' | 'edgeKind' | 'edgeTo'>,

@@ -20,7 +20,7 @@ const PROGRAMS: Record<string, readonly [program: string, ...args: string[]]> = 
   small: ['heap-service.cjs', '13000'],
   middle: ['heap-service.cjs', '88500'],
   large: ['heap-service.cjs', '355000'],
-  compiler: ['heap-compiler.cjs', '750', join(root, 'node_modules')],
+  compiler: ['heap-compiler.cjs', '565', join(root, 'node_modules')],
   chromium: ['heap-chromium.mjs', '40000'],
 };
 

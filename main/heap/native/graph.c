@@ -83,7 +83,8 @@ static double essential(const Argument *a, const char **error) {
   const size_t root = index_of(&a[11], nodes);
   const int weak = (int)a[12].number, shortcut = (int)a[13].number, internal = (int)a[14].number;
   GRAPH_CHECK(a[0], a[3], a[1], nodes, "essential");
-  if (a[2].length != edges || a[4].length < nodes || a[6].length < nodes || a[8].length < entry_count) FAIL("essential: lengths");
+  if (a[2].length != edges || a[4].length < nodes || (a[6].length > 0 && a[6].length < nodes) || a[8].length < entry_count) FAIL("essential: lengths");
+  const int counts = a[6].length > 0;
   if (from > stop || stop > nodes) FAIL("essential: range");
   const uint32_t first_entry = entry_count > 0 ? entries[0] : NONE;
   for (size_t node = from; node < stop; node++) {
@@ -92,13 +93,13 @@ static double essential(const Argument *a, const char **error) {
     const int outside = (owned[node] & OWNED) == 0;
     for (size_t edge = first[node]; edge < end; edge++) {
       if (edge + AHEAD < edges && LIKELY(to[edge + AHEAD] < nodes)) {
-        PREFETCH_WRITE(&incoming[to[edge + AHEAD]]);
+        if (counts) PREFETCH_WRITE(&incoming[to[edge + AHEAD]]);
         PREFETCH_WRITE(&owned[to[edge + AHEAD]]);
       }
       const int edge_kind = kind[edge] & EDGE_KIND;
       const uint32_t target = to[edge];
       if (UNLIKELY(target >= nodes)) FAIL("essential: target");
-      incoming[target]++;
+      if (counts) incoming[target]++;
       int flags = EDGE_ESSENTIAL;
       if (edge_kind == weak || target == node) flags = 0;
       else if (node != root && (edge_kind == shortcut || (outside && (owned[target] & OWNED)))) flags = 0;
@@ -112,6 +113,21 @@ static double essential(const Argument *a, const char **error) {
       if (flags & EDGE_ESSENTIAL) owned[target] |= HELD;
       kind[edge] = (uint8_t)(edge_kind | flags);
     }
+  }
+  return 0;
+}
+
+/* to incoming from until → 0. How many edges lead to each node. */
+static double count_incoming(const Argument *a, const char **error) {
+  const uint32_t *to = a[0].data;
+  uint32_t *incoming = a[1].data;
+  const size_t edges = a[0].length, nodes = a[1].length;
+  const size_t from = index_of(&a[2], edges), until = index_of(&a[3], edges);
+  if (from > until || until > edges) FAIL("count_incoming: range");
+  for (size_t edge = from; edge < until; edge++) {
+    if (edge + AHEAD < edges && LIKELY(to[edge + AHEAD] < nodes)) PREFETCH_WRITE(&incoming[to[edge + AHEAD]]);
+    if (UNLIKELY(to[edge] >= nodes)) FAIL("count_incoming: target");
+    incoming[to[edge]]++;
   }
   return 0;
 }
@@ -239,7 +255,8 @@ static double move_sizes(const Argument *a, const char **error) {
 
 const Entry GRAPH[] = {
   {"pageOwned", "wbwbwfnn", page_owned},
-  {"essential", "wbwwcbwwfnnnnnn", essential},
+  {"countIncoming", "wwnn", count_incoming},
+  {"essential", "wbwwcbWwfnnnnnn", essential},
   {"beginOwners", "bwcwnnnnnn", begin_owners},
   {"spreadOwners", "wbwwwnnn", spread_owners},
   {"moveSizes", "bwcnnnn", move_sizes},

@@ -70,7 +70,7 @@ describe('a second thread', () => {
     const prepared = heap.prepared!;
     closeHeap(heap);
     expect(heap.prepared).toBeNull();
-    await expect(prepared.incoming()).rejects.toThrow('closed');
+    await expect(prepared.marked()).rejects.toThrow('closed');
     closeHeap(heap);
     const { retained } = await analyseHeap(heap);
     expect(retained[heap.root]).toBe(heap.shallowBytes);
