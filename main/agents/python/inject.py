@@ -13,7 +13,7 @@ put back unless the program has changed it meanwhile. INTERVAL: what it was, whe
 import _thread
 import sys
 
-_SHORT = 0.0001  # seconds
+_SHORT = 0.000103  # seconds; as in heaphouse_agent/workers.py
 _MORE = 2e-7  # the interpreter cuts to microseconds: so much more, and what was read is what is set
 
 

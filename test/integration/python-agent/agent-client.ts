@@ -51,6 +51,12 @@ export async function until<T>(what: string, look: () => T | undefined | false, 
   }
 }
 
+/** Programs of this test process: none outlives it, also where a test forgets one that failed. */
+const running = new Set<ChildProcessWithoutNullStreams>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** A Python program started with the agent on its path, and everything to clean up after it. */
 export class Target {
   readonly rendezvous: string;
@@ -71,7 +77,11 @@ export class Target {
     this.child = spawn(python, args, { env: { ...env, ...options.env }, cwd: this.folder });
     this.child.stdout.on('data', (data: Buffer) => (this.stdout += data.toString()));
     this.child.stderr.on('data', (data: Buffer) => (this.stderr += data.toString()));
-    this.child.on('close', (code, signal) => (this.exit = { code, signal }));
+    running.add(this.child);
+    this.child.on('close', (code, signal) => {
+      running.delete(this.child);
+      this.exit = { code, signal };
+    });
     this.child.stdin.on('error', () => undefined);
   }
 

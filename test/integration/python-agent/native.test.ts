@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Client, PACKAGE_PARENT, Target, TARGETS, until, type Params } from './agent-client.ts';
 import { supportedInterpreters } from './interpreters.ts';
 import { nativeWalker } from './native-walker.ts';
@@ -42,8 +42,13 @@ function classes(snapshot: Snapshot): Map<string, { objects: number; bytes: numb
   return rows;
 }
 
+const started: Target[] = [];
+afterEach(async () => {
+  await Promise.all(started.splice(0).map((target) => target.dispose()));
+});
 async function start(python: string, args: string[], env: Record<string, string> = {}): Promise<{ target: Target; client: Client }> {
   const target = new Target(python, args, { env });
+  started.push(target);
   const client = await Client.open((await target.meet()).webSocketUrl);
   await until(`"ready"; stderr: ${target.stderr}`, () => target.stdout.includes('ready'), 60_000);
   return { target, client };

@@ -259,7 +259,7 @@ class Server(object):
                 patience = int(due) + 1 if patience is None else min(patience, int(due) + 1)
             Hurry.end()
             ready = self.poll.poll(patience)
-            Hurry.begin()
+            Hurry.begin(True)
             if not ready:
                 self.agent.on_wake()
             elif not self.handle(ready, listener_fd):

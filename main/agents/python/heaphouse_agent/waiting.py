@@ -25,7 +25,7 @@ class Poll(object):
         place = _find_interval(library)
         if place:
             self.words[AT['interval']] = place
-            self.words[AT['quick']] = workers.Hurry.microseconds()
+            self.words[AT['quick']] = int(workers.SHORT * 1e6 + 0.5)
 
     def register(self, fd, events):
         self.wanted[fd] = events
@@ -61,11 +61,10 @@ class Poll(object):
             place += 2
         return ready
 
-    def take_over(self):
+    def was(self):
         # type: () -> float
-        """The interval in seconds that was made short here, once; else 0."""
-        was, self.words[AT['was']] = self.words[AT['was']], 0
-        return was / 1e6
+        """The interval in seconds that the last wait made short; 0: it was short."""
+        return self.words[AT['was']] / 1e6
 
     def close(self):
         """Nothing may wait here any more."""

@@ -2,7 +2,8 @@
 from . import own
 from .compat import _thread, block_signals, monotonic_ms, sys, unblock_signals
 
-SHORT = 0.0001  # seconds
+SHORT = 0.000103  # seconds; no program's own
+QUICK = 1e-6 * 103  # as the interpreter tells it
 MORE = 2e-7  # the interpreter cuts to microseconds: so much more, and what was read is what is set
 LOAN_MS = 200.0  # for what runs the program's code: long enough for a question from a console
 
@@ -24,17 +25,18 @@ class Hurry(object):
     poll = None  # what the agent's thread waits with: it makes the interval short as well
 
     @classmethod
-    def begin(cls):
+    def begin(cls, waited=False):
+        """waited: on the agent's thread, after its wait."""
         with cls.lock:
             cls.users += 1
-            now, was = sys.getswitchinterval(), 0
-            if cls.poll is not None:
-                was = cls.poll.take_over()
+            now = sys.getswitchinterval()
             if now > SHORT:
                 cls.usual = now
                 sys.setswitchinterval(SHORT + MORE)
-            elif was or cls.users == 1:
-                cls.usual = was or now
+            elif waited or cls.users == 1:
+                was = cls.poll.was() if cls.poll is not None and now == QUICK else 0
+                if was or cls.users == 1:
+                    cls.usual = was or now
             cls.quick = sys.getswitchinterval()
 
     @classmethod
@@ -62,20 +64,13 @@ class Hurry(object):
             return sys.getswitchinterval, cls.quick, sys.setswitchinterval, cls.usual + MORE
 
     @classmethod
-    def microseconds(cls):
-        # type: () -> int
-        """The short interval as the interpreter keeps it."""
-        return int((SHORT + MORE) * 1e6)
-
-    @classmethod
     def forked(cls):
         """In a child: the threads that were at work are the parent's."""
         cls.lock = _thread.allocate_lock()
-        was = cls.poll.take_over() if cls.poll is not None else 0
-        if was and not cls.users:
-            sys.setswitchinterval(was + MORE)
-        elif cls.users:
+        if cls.users:
             cls.put_back()
+        elif cls.poll is not None and sys.getswitchinterval() == QUICK and cls.poll.was():
+            sys.setswitchinterval(cls.poll.was() + MORE)
         cls.users = 0
         cls.poll = None
         Loan.out[:] = []

@@ -21,7 +21,7 @@ enum { ABI = 1, MOST_BYTES = 4 << 20, SYMBOL_ENTRY = 1, SIZE_IN_ENTRY = 16, EINT
 struct control {
     u64 *interval; /* microseconds; 0: not known */
     u64 quick;
-    u64 was;       /* what it was before it was made short here; 0: taken over by workers.Hurry */
+    u64 was;       /* what it was when the last wait made it short; 0: it was short */
     void *descriptors; /* struct pollfd, of which there are `count` */
     i64 count;
     i64 patience;  /* milliseconds, -1: for ever */
@@ -81,8 +81,9 @@ EXPORT long waiting_wait(struct control *c) {
         u64 now = __atomic_load_n(c->interval, __ATOMIC_RELAXED);
         while (now > c->quick) {
             c->was = now;
-            if (__atomic_compare_exchange_n(c->interval, &now, c->quick, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) break;
+            if (__atomic_compare_exchange_n(c->interval, &now, c->quick, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) return ready == -EINTR ? 0 : ready;
         }
+        c->was = 0;
     }
     return ready == -EINTR ? 0 : ready;
 }
