@@ -50,6 +50,26 @@ describe.each(found)('subinterpreters on CPython $version', ({ path, minor }) =>
   });
 });
 
+describe.each(found)('fork hooks on CPython $version', ({ path }) => {
+  it('of the standard library are no hindrance to a forked copy, the program’s own are', async () => {
+    const target = new Target(path, ['-c', 'import logging, os, random, sys, threading\nprint("ready", flush=True)\nfor line in sys.stdin: exec(line)']);
+    targets.push(target);
+    const client = await Client.open((await target.meet()).webSocketUrl);
+    await target.says('ready');
+    const file = join(target.folder, 'forked.heapsnapshot');
+    expect(await client.call('Python.writeHeapSnapshot', { path: file, mode: 'fork' })).toMatchObject({ mode: 'fork' });
+    target.tell('def told(): print("forked", flush=True)');
+    target.tell('os.register_at_fork(before=told); print("registered", flush=True)');
+    await target.says('registered');
+    await expect(client.call('Python.writeHeapSnapshot', { path: join(target.folder, 'no.heapsnapshot'), mode: 'fork' })).rejects.toThrow('cannot fork: the program has fork hooks of its own, which would run: __main__.told');
+    expect(await client.call('Python.writeHeapSnapshot', { path: join(target.folder, 'other.heapsnapshot') })).toMatchObject({ mode: modes.includes('clone') ? 'clone' : 'inProcess' });
+    client.close();
+    target.child.stdin.end();
+    expect(await target.ended()).toEqual({ code: 0, signal: null });
+    expect([target.stdout, target.stderr]).toEqual(['ready\nregistered\n', '']);
+  });
+});
+
 const threaded = freeThreadedInterpreters();
 if (threaded.length === 0) it.skip('builds without the global lock (no such interpreter on this machine)', () => undefined);
 

@@ -1,12 +1,40 @@
 """A copy of the process: when it is sound to make one, and what the copy does."""
-from . import cfuncs
+from . import cfuncs, own
 from .codec import encode
 from .compat import LINUX, _signal, gc, os
+from .internals import Method
+from .static import Builtin, Function, class_name
 
 # Libraries whose fork handlers are known to stop or break a process that forks while they work.
 # OpenBLAS: 10 of 12 processes stood still for ever at their first fork with a busy BLAS thread.
 UNSAFE = ('openblas', 'libmkl', 'libgomp', 'libiomp', 'libomp', 'grpc', 'libcuda', 'libcudart',
           'libtbb', 'nccl', 'libhsa-runtime')
+
+
+shells = []  # our own hooks: by them the interpreter's lists of hooks are found, which nothing else tells of
+
+
+def foreign_hooks():
+    # type: () -> list
+    """Names of fork hooks that are neither ours nor the standard library's. Looks at the whole heap."""
+    library = os.path.join(os.path.dirname(os.path.abspath(os.__file__)), '')
+    mine = set([id(shell) for shell in shells])
+    names = set()
+    for holder in gc.get_referrers(*shells) if shells else []:
+        if type(holder) is not list or holder is shells or holder is own.extra:
+            continue
+        for hook in holder:
+            if type(hook) is Method:
+                hook = hook.__func__
+            if id(hook) in mine or type(hook) is Builtin:
+                continue
+            if type(hook) is not Function:
+                names.add(class_name(type(hook)))
+                continue
+            path = hook.__code__.co_filename
+            if not path.startswith((library, '<frozen ')) or 'site-packages' in path:
+                names.add('%s.%s' % (hook.__module__, hook.__qualname__))
+    return sorted(names)
 
 
 def unsafe_libraries():
@@ -44,6 +72,10 @@ def choose(wanted):
     if wanted == 'inProcess':
         return 'inProcess', 'asked for'
     reason = objection()
+    if reason is None:
+        hooks = foreign_hooks()
+        if hooks:
+            reason = 'the program has fork hooks of its own, which would run: %s' % ', '.join(hooks)[:200]
     if wanted == 'fork':
         if reason:
             raise ValueError('cannot fork: ' + reason)

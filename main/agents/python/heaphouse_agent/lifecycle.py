@@ -25,6 +25,7 @@ class Hooks(object):
         shell = eval('lambda h, i: lambda: h[i]() if h else None', {'__builtins__': {}})
         before, child = shell(self.holder, 0), shell(self.holder, 1)
         own.extra.extend([before, child])
+        forking.shells[:] = [before, child]
         if hasattr(os, 'register_at_fork'):
             os.register_at_fork(before=before, after_in_child=child)
         self.holder.extend([self.before, self.child])
@@ -57,6 +58,7 @@ class Hooks(object):
             self.agent.forked()
 
     def remove(self):
+        del forking.shells[:]
         self.holder.clear()
         self.unfilter()
 
