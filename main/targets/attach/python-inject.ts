@@ -26,7 +26,7 @@ const STOP_TIMEOUT_MS = 5_000;
 const KILL_AFTER_MS = 15_000;
 const MAX_OUTPUT_CHARS = 16_384;
 /** A running main thread comes by a safe point within milliseconds, unless it is in a long call of native code. */
-const PENDING_WAIT_MS = 500;
+const FIRST_WAIT_MS = 500;
 const RETRY_EVERY_MS = 1_500;
 /** From the kill of a process to its end. */
 const DYING_MS = 150;
@@ -54,17 +54,17 @@ async function enter({ facts, system, place, code, options }: EnterRequest): Pro
   check(answer, pid);
   step(options, 'Waiting for the agent', 2, 3);
   for (let round = 0; ; round++) {
-    // A thread of its own needs nobody's safe point.
-    const waitMs = answer.how === 'thread' ? LAST_WAIT_MS : round === 0 ? PENDING_WAIT_MS : RETRY_EVERY_MS;
-    const report = await waitForAgent(facts, place.rendezvous, waitMs, options.signal);
+    const report = await waitForAgent(facts, place.rendezvous, round === 0 ? FIRST_WAIT_MS : RETRY_EVERY_MS, options.signal);
     if (report) return { report, pauseMs: stopUs / 1_000, note: describe(answer, pid) };
-    if (answer.how === 'thread' || Date.now() > deadline) throw await noAnswer(pid);
-    // The main thread is in native code for long, or has gone to sleep just now. A thread that waits will do as well; the
-    // code runs only once, whichever comes first.
-    const other = await runInjector(injector, pid, code, { anyThread: true, signal: options.signal });
+    if (Date.now() > deadline) throw await noAnswer(pid);
+    // Asked at its safe point, the main thread is in native code for long, or has gone to sleep just now: a thread that waits will
+    // do as well. A thread of its own may have been made while the main thread only waited for the interpreter's lock, which it
+    // then may not get for long: the main thread is asked. The code runs only once, whichever comes first.
+    const ownThread = answer.how === 'thread';
+    const other = await runInjector(injector, pid, code, { anyThread: !ownThread, signal: options.signal });
     stopUs += other.stopUs;
     if (other.ok) answer = other;
-    else if (other.reason !== 'no-thread') check(other, pid);
+    else if (other.reason !== 'no-thread' && !ownThread) check(other, pid);
   }
 }
 

@@ -198,6 +198,7 @@ class Agent(object):
             native.settle(STOP_TIMEOUT)
             job.end(None, 'cancelled')
         native.unload()
+        workers.Loan.all_back()
         sampling.leave()
         if self.cpu is not None:
             self.cpu.stop()
@@ -219,7 +220,7 @@ class Agent(object):
             if getattr(module, '__dict__', {}).get('__name__') == name:
                 mine.append(module)
             if empties and name == own.PACKAGE:
-                workers.package[:] = [module]
+                workers.package[:] = [module, _thread.get_ident()]
             else:
                 sys.modules.pop(name, None)
         self.sessions.clear()

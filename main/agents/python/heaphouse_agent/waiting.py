@@ -8,7 +8,7 @@ from .compat import LINUX, array, gil_enabled, os, select, sys
 ABI = 1
 WORDS = ('interval', 'quick', 'was', 'descriptors', 'count', 'patience')  # struct control in C
 AT = {name: place for place, name in enumerate(WORDS)}
-PROBES = (0.004973, 0.005051, 0.004937)  # seconds: intervals that no word has by chance
+PROBES = (4973, 5051, 4937)  # microseconds: intervals that no word has by chance
 ROOM = 512
 
 
@@ -84,19 +84,11 @@ def _find_interval(library):
     # type: (object) -> int
     """Address of the interpreter's switch interval, or 0: the one place that follows it each time."""
     find = cfuncs.function(library, 'waiting_find', 'long+gil')
-    places, count = array('Q', bytes(8 * ROOM)), array('q', [0])
-    usual = now = sys.getswitchinterval()
-    try:
-        for probe in PROBES:
-            sys.setswitchinterval(probe)
-            now = sys.getswitchinterval()
-            value = int(round(now * 1e6))
-            room = ROOM if probe == PROBES[0] else 0
-            cfuncs.call_longs(find, (value, places.buffer_info()[0], count.buffer_info()[0], room))
-    finally:
-        if sys.getswitchinterval() == now:
-            sys.setswitchinterval(usual + workers.MORE)
-    return places[0] if count[0] == 1 else 0
+    places = array('Q', bytes(8 * ROOM))
+    probes = array('q', PROBES)
+    # In one call of C: another agent may be putting the interval back, and must not see ours.
+    return cfuncs.call_longs(find, (id(sys.getswitchinterval), id(sys.setswitchinterval), probes.buffer_info()[0],
+                                    len(probes), places.buffer_info()[0], ROOM))
 
 
 def make():

@@ -9,7 +9,7 @@ LOAN_MS = 200.0  # for what runs the program's code: long enough for a question 
 
 starting = {}  # threads that were asked for and do not run yet
 at_end = []  # what the last thread calls before it ends: a function and its arguments
-package = []  # our package then, whose name stays in sys.modules until everything is done
+package = []  # our package then, whose name stays in sys.modules until the agent's thread has done everything; that thread
 
 
 class Hurry(object):
@@ -93,6 +93,11 @@ class Loan(object):
             Loan.out[:] = [one for one in Loan.out if one[0] is not self]
 
     @staticmethod
+    def all_back():
+        for loan, _ in list(Loan.out):
+            loan.back()
+
+    @staticmethod
     def left_ms():
         # type: () -> float
         """Until the next is due, those that are being taken back; None: there is none."""
@@ -162,5 +167,5 @@ def _body(function, holder):
     if leaving and leaving[0]() == leaving[1]:
         leaving[2](leaving[3])
     # Now the next agent may come: it waits for this name to go.
-    if ours and modules.get(name) is ours[0]:
+    if ours and ours[1] == ident and modules.get(name) is ours[0]:
         modules.pop(name, None)

@@ -14,6 +14,11 @@ typedef unsigned long u64;
 
 extern char _PyRuntime WEAK; /* the first byte of it */
 extern int dladdr1(const void *, void *, void **, int) WEAK;
+extern void *PyFloat_FromDouble(double) WEAK;
+extern double PyFloat_AsDouble(void *) WEAK;
+extern void *PyObject_CallFunctionObjArgs(void *, ...) WEAK;
+extern void Py_DecRef(void *) WEAK;
+extern void PyErr_Clear(void) WEAK;
 
 enum { ABI = 1, MOST_BYTES = 4 << 20, SYMBOL_ENTRY = 1, SIZE_IN_ENTRY = 16, EINTR = 4 };
 
@@ -54,23 +59,47 @@ static long ppoll(void *fds, long count, void *limit) {
 
 EXPORT long waiting_abi(void) { return ABI; }
 
-/* Places among the interpreter's variables where `value` stands: at most `room` of them are noted, or, where room is 0, those
- * kept that were noted before and have this value as well. With the lock held. */
-EXPORT long waiting_find(u64 value, u64 **places, i64 *count, i64 room) {
-    void *about[4], *entry = 0;
+static int set_to(void *set, double seconds) {
+    void *number = PyFloat_FromDouble(seconds + 2e-7), *done; /* it is cut to microseconds */
+    if (!number) return 0;
+    done = PyObject_CallFunctionObjArgs(set, number, (void *)0);
+    Py_DecRef(number);
+    if (done) Py_DecRef(done);
+    return done != 0;
+}
+
+/* The place of the interval: the one word among the interpreter's variables that follows it through all probes; 0: none, or
+ * several. The interval is what it was afterwards. With the lock held, and never given away. */
+EXPORT i64 waiting_find(void *get, void *set, const i64 *probes, i64 n, u64 **places, i64 room) {
+    void *about[4], *entry = 0, *now;
     i64 kept = 0;
-    if (!room) {
-        for (i64 i = 0; i < *count; i++)
-            if (*places[i] == value) places[kept++] = places[i];
-        return *count = kept;
-    }
-    *count = 0;
-    if (!&_PyRuntime || !dladdr1 || !dladdr1(&_PyRuntime, about, &entry, SYMBOL_ENTRY) || !entry || about[3] != (void *)&_PyRuntime) return 0;
+    if (!&_PyRuntime || !dladdr1 || !PyFloat_FromDouble || !PyFloat_AsDouble || !PyObject_CallFunctionObjArgs || !Py_DecRef || !PyErr_Clear) return 0;
+    if (!dladdr1(&_PyRuntime, about, &entry, SYMBOL_ENTRY) || !entry || about[3] != (void *)&_PyRuntime) return 0;
     u64 size = *(u64 *)((char *)entry + SIZE_IN_ENTRY);
-    if (size > MOST_BYTES) return 0;
-    for (char *at = &_PyRuntime; at + 8 <= &_PyRuntime + size && kept < room; at += 8)
-        if (*(u64 *)at == value) places[kept++] = (u64 *)at;
-    return *count = kept;
+    if (size > MOST_BYTES || !(now = PyObject_CallFunctionObjArgs(get, (void *)0))) {
+        PyErr_Clear();
+        return 0;
+    }
+    double usual = PyFloat_AsDouble(now);
+    Py_DecRef(now);
+    for (i64 p = 0; p < n; p++) {
+        if (!set_to(set, (double)probes[p] * 1e-6)) {
+            kept = 0;
+            break;
+        }
+        i64 before = kept;
+        kept = 0;
+        if (!p)
+            for (char *at = &_PyRuntime; at + 8 <= &_PyRuntime + size && kept < room; at += 8) {
+                if (*(u64 *)at == (u64)probes[p]) places[kept++] = (u64 *)at;
+            }
+        else
+            for (i64 i = 0; i < before; i++)
+                if (*places[i] == (u64)probes[p]) places[kept++] = places[i];
+    }
+    set_to(set, usual);
+    PyErr_Clear();
+    return kept == 1 ? (i64)places[0] : 0;
 }
 
 /* How many descriptors are ready, as ppoll tells it; a negative errno. Without the lock. */
