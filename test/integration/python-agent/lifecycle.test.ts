@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -179,6 +179,28 @@ describe.each(found)('agent life cycle on CPython $version', ({ path }) => {
     target.tell('look()');
     await target.says('left ');
     expect(target.stdout).toMatch(native.built ? /left 0 0 \[\] \[\] 0 True/ : /left 0 0 \[\] \[\] \d+ True/);
+    expect(target.stderr).toBe('');
+  });
+
+  it('leaves while code that was asked for still runs; the next agent is not disturbed by its end', async () => {
+    const target = launch(path, ['-u', '-c', 'import os, sys, time\nprint("up")\nfor line in sys.stdin:\n    exec(line)'], { agent: false });
+    await target.says('up');
+    const line = `exec(compile(open(${JSON.stringify(INJECT)}).read(),${JSON.stringify(INJECT)},"exec"),{"__name__":"heaphouse_agent_inject","RENDEZVOUS":${JSON.stringify(target.rendezvous)}})`;
+    target.tell(line);
+    const first = await Client.open((await target.meet()).webSocketUrl);
+    void first.request('Runtime.evaluate', { expression: '__import__("time").sleep(1.5)' });
+    await first.call('Python.getMemoryUsage');
+    await first.call('Python.detach');
+    await until('the end of the agent', () => first.closed !== undefined && target.meetings().length === 0);
+    target.tell(line);
+    const second = await Client.open((await target.meet()).webSocketUrl);
+    expect(await second.evaluate('len(__import__("os").listdir("/proc/self/task"))')).toBeGreaterThanOrEqual(4); // the program, two of the second, one of the first
+    await until('the end of the first', () => readdirSync(`/proc/${target.pid}/task`).length === 2);
+    expect(await second.evaluate('"heaphouse_agent" in __import__("sys").modules')).toBe(true);
+    await second.call('Python.detach');
+    await until('the end of the second', () => readdirSync(`/proc/${target.pid}/task`).length === 1);
+    target.tell('print("left", [n for n in sys.modules if "heaphouse" in n], sys.getswitchinterval())');
+    await target.says('left [] 0.005');
     expect(target.stderr).toBe('');
   });
 
