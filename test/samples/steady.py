@@ -150,7 +150,7 @@ def foreign():
     gc.collect()
     kinds = (type(main), type(Node), type(sys))
     return sorted(repr(o) for o in gc.get_objects()
-                  if type(o) in kinds and 'heaphouse' in '%s %s' % (getattr(o, '__module__', ''), o.__name__))
+                  if type(o) in kinds and 'heaphouse' in '%s %s' % (getattr(o, '__module__', ''), getattr(o, '__name__', '')))
 
 
 def counts(fd):

@@ -219,10 +219,10 @@ class Agent(object):
         for name, module in own.modules():
             if getattr(module, '__dict__', {}).get('__name__') == name:
                 mine.append(module)
-            if empties and name == own.PACKAGE:
-                workers.package[:] = [module, _thread.get_ident()]
-            else:
-                sys.modules.pop(name, None)
+            sys.modules.pop(name, None)
+        if empties:  # the name alone: who looks at all modules finds nothing half gone
+            workers.package[:] = [type(sys)(own.PACKAGE), _thread.get_ident()]
+            sys.modules[own.PACKAGE] = workers.package[0]
         self.sessions.clear()
         self.thread_ended = True
         if empties:
@@ -370,8 +370,8 @@ def stop():
     agent.post(leave)
     if _thread.get_ident() not in own.threads:
         deadline = time.time() + START_TIMEOUT
-        name, package = own.PACKAGE, sys.modules.get(own.PACKAGE)
+        name = own.PACKAGE
         while not agent.thread_ended and time.time() < deadline:
             time.sleep(0.005)
-        while package is not None and sys.modules.get(name) is package and time.time() < deadline:
+        while name in sys.modules and not hasattr(sys.modules[name], 'PARTS') and time.time() < deadline:
             time.sleep(0.005)

@@ -101,8 +101,8 @@ def empty(modules, agent):
                 pass
     kind = value = None
     del modules[:]
-    while namespaces:
-        namespaces.pop().clear()
+    while namespaces:  # the package's first: with it go all modules, and none is to be seen without its name
+        namespaces.pop(0).clear()
     # The rest. Without the library empty shells (0.1 MB) stay until the collector comes by.
     clear(*given)
     given = clear = None

@@ -9,7 +9,7 @@ LOAN_MS = 200.0  # for what runs the program's code: long enough for a question 
 
 starting = {}  # threads that were asked for and do not run yet
 at_end = []  # what the last thread calls before it ends: a function and its arguments
-package = []  # our package then, whose name stays in sys.modules until the agent's thread has done everything; that thread
+package = []  # what keeps our name in sys.modules until the agent's thread has done everything; that thread
 
 
 class Hurry(object):
