@@ -155,6 +155,7 @@ export function createCaptureSession(): CaptureSession {
     live = { kind: asked.kind, pid: asked.pid, target, adapter, sampler, rss, stopRecorder };
     record.addMark({ kind: 'attach', label: adapter.runtime });
     target.onGone((error) => void loseTarget(error));
+    const unrecorded = asked.allocationStacks ? await stackRecording.recordAllocationStacks().then(() => null, toWireError) : null;
     if (isEnding) await finishEnding();
     else if (asked.waitsForDebugger) {
       progress({ phase: 'Starting the program', done: 2, total: 3, unit: 'steps' });
@@ -165,7 +166,7 @@ export function createCaptureSession(): CaptureSession {
       runtime: adapter.runtime,
       capabilities: { snapshot: adapter.canSnapshot, collect: true, timeline: true },
       gcEvents: adapter.gcEvents,
-      notes: adapter.notes,
+      notes: unrecorded ? [...adapter.notes, `Allocation stacks are not recorded: ${unrecorded.message}`] : adapter.notes,
     };
   }
 

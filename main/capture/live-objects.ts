@@ -22,7 +22,7 @@ export interface LiveObjectsOptions {
 }
 
 export interface LiveObjects {
-  methods: Omit<ServiceHandlers<typeof liveContract>['methods'], 'allocationStacks' | 'recordAllocationStacks' | 'snapshotEstimate'>;
+  methods: Omit<ServiceHandlers<typeof liveContract>['methods'], 'allocationStacks' | 'recordAllocationStacks' | 'stopAllocationStacks' | 'snapshotEstimate'>;
   /** Takes all pins out of the target. Never fails: a target that has gone needs nothing. */
   release(): Promise<void>;
 }

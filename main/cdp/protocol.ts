@@ -25,6 +25,9 @@ export interface PythonCommands {
   'Python.collectGarbage': { paramsType: [{ generation?: number; countObjects?: boolean }?]; returnType: object };
   'Python.getAllocatorStatistics': { paramsType: []; returnType: object };
   'Python.getGcState': { paramsType: []; returnType: object };
+  'Python.startAllocationRecording': { paramsType: [{ stackDepth?: number }?]; returnType: object };
+  'Python.stopAllocationRecording': { paramsType: []; returnType: object };
+  'Python.getAllocationRecording': { paramsType: []; returnType: object };
   'Python.getHeapObjectIds': { paramsType: [{ addresses: string[] }]; returnType: object };
   'Python.trimMalloc': { paramsType: []; returnType: object };
   'Python.getReferrers': { paramsType: [{ expression?: string; module?: string; heapObjectId?: string; objectId?: string }]; returnType: object };

@@ -1,5 +1,6 @@
 /** A comparison as text for a terminal, and its gates: shared by `compare` and `record`. */
 import { groupLabel } from '#main/export/holder-text.ts';
+import { allocationNote, siteLine } from '#main/export/site-text.ts';
 import type { ComparisonReport, ReportClass } from '#main/export/report-model.ts';
 import { formatBytes, formatBytesDelta } from '#shared/format/bytes.ts';
 import { formatCount, formatCountDelta, formatCountOf } from '#shared/format/counts.ts';
@@ -43,6 +44,9 @@ export function comparisonText(report: ComparisonReport, top: number, columns: n
       const retained = group.retainedBytes === null ? '' : `, ${formatBytes(group.retainedBytes)} retained`;
       lines.push(`${formatCount(group.objects).padStart(12)}  held by ${visibleText(groupLabel(group, groups), 300)}${retained}`);
     }
+    const allocated = report.allocations.find((entry) => entry.className === className);
+    const note = allocated ? allocationNote(allocated) : '';
+    for (const [index, site] of (allocated?.sites ?? []).slice(0, GROUPS).entries()) lines.push(siteLine(allocated!, site, index === 0 ? note : ''));
   }
   return `${lines.join('\n')}\n`;
 }

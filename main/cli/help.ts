@@ -40,7 +40,9 @@ snapshot-2.heapsnapshot, … and comparison.json, .csv and .html into DIR, which
 
   --snapshot-at S,S…  seconds after the start; default: at 20 % and 80 % of the duration
   --duration S        default: until the last snapshot, or ${DEFAULT_DURATION_SECONDS} s without --snapshot-at
-  --allocations [KIB] sample who allocates, one allocation in each KIB KiB (default 128), into allocations-1.heapprofile
+  --allocations [KIB] sample who allocates, one allocation in each KIB KiB (default 128), into allocations-1.heapprofile;
+                      of Python, the comparison then estimates where new objects were allocated
+  --allocation-stacks record where every object is allocated; the comparison then says so. Slows the program
   --out DIR           default: heaphouse-recording
   --fail-on GATE      exit with 1 when a class grew by more; repeatable; see compare --help
   --top N             rows of the table, default ${DEFAULT_TOP}

@@ -32,6 +32,8 @@ export interface RecordInvocation extends LaunchChoices {
   durationSeconds: number;
   /** Bytes between two samples of allocations; null: none are sampled. */
   allocationsBytes: number | null;
+  /** Record the stack of every allocation, for the snapshots. */
+  allocationStacks: boolean;
   out: string;
   failOn: string[];
   top: number;

@@ -1,6 +1,7 @@
 /** A workbench of this process around one target, for `record` and `snapshot`. */
 import { dirname } from 'node:path';
 import { allocationsContract } from '#shared/contracts/allocations.ts';
+import { liveContract } from '#shared/contracts/live.ts';
 import { sessionsContract } from '#shared/contracts/sessions.ts';
 import { targetsContract } from '#shared/contracts/targets.ts';
 import type { SessionInfo } from '#shared/model/session.ts';
@@ -15,12 +16,15 @@ export interface WayIn {
   launch: string[] | null;
   pythonMalloc?: string | null;
   preload?: string | null;
+  /** Record the stack of every allocation from the start of a launched program. */
+  allocationStacks?: boolean;
 }
 
 export interface LiveSession {
   sessions: ServiceClient<typeof sessionsContract>;
   sessionId: string;
   allocations: ServiceClient<typeof allocationsContract>;
+  live: ServiceClient<typeof liveContract>;
   /** The session as it is now. */
   info(): SessionInfo;
   /** Resolves when the target has ended or the connection to it is lost; never rejects. */
@@ -61,7 +65,8 @@ export async function withLiveSession<R>(
       };
       sessions.on('changed', {}, (list) => look(find(list)));
     });
-    return await body({ sessions, sessionId, allocations: workbench.client.service(allocationsContract, sessionId), info: () => current, over });
+    const { client } = workbench;
+    return await body({ sessions, sessionId, allocations: client.service(allocationsContract, sessionId), live: client.service(liveContract, sessionId), info: () => current, over });
   } finally {
     progress.clear();
     await workbench.dispose();
@@ -76,7 +81,7 @@ async function reach(
   const options = { signal, onProgress: (value: Parameters<typeof progress.update>[1]) => progress.update('target', value) };
   if (way.launch) {
     const [command, ...args] = way.launch;
-    return targets.launch({ command: command!, args, cwd: io.cwd, ...launchChoices(way) }, options);
+    return targets.launch({ command: command!, args, cwd: io.cwd, ...launchChoices(way), ...(way.allocationStacks ? { allocationStacks: true } : {}) }, options);
   }
   if (way.attachPid !== null) return targets.attach({ pid: way.attachPid }, options);
   // An address typed on the command line is the user's own act, also when it is of another machine.

@@ -15,7 +15,7 @@ const ALLOCATIONS: OptionSpec = { name: '--allocations', takesValue: true, optio
 const OPTIONS: Record<CommandName, OptionSpec[]> = {
   open: OPEN,
   serve: [...OPEN, value('--port')],
-  record: [...OPEN, value('--snapshot-at'), value('--duration'), ALLOCATIONS, value('--out', '-o'), value('--top'), FAIL_ON, flag('--quiet', '-q')],
+  record: [...OPEN, value('--snapshot-at'), value('--duration'), ALLOCATIONS, flag('--allocation-stacks'), value('--out', '-o'), value('--top'), FAIL_ON, flag('--quiet', '-q')],
   snapshot: [value('--out', '-o'), flag('--quiet', '-q')],
   summary: [value('--top'), value('--format'), flag('--quiet', '-q')],
   retainers: [value('--class'), value('--top'), value('--paths'), value('--format'), flag('--quiet', '-q')],
@@ -228,6 +228,7 @@ function buildRecord(split: SplitArguments): Invocation {
     snapshotAtSeconds,
     durationSeconds,
     allocationsBytes: allocations(split),
+    allocationStacks: split.options.has('allocation-stacks'),
     out: one(split, 'out') ?? 'heaphouse-recording',
     failOn,
     top: top(split) ?? DEFAULT_TOP,

@@ -2,6 +2,7 @@
 import { basename } from 'node:path';
 import { comparisonNodes, comparisonRows, type Comparison } from '#main/heap/compare.ts';
 import { holdersOf } from '#main/heap/holders.ts';
+import { setSites } from '#main/heap/set-sites.ts';
 import { heapSummary } from '#main/heap/summary.ts';
 import type { Heap } from '#main/heap/heap.ts';
 import { formatCount, formatCountOf } from '#shared/format/counts.ts';
@@ -13,10 +14,12 @@ import { comparisonTotals } from './comparison-totals.ts';
 import { reportGrowth } from './growth-lines.ts';
 import { compareByGrowth, growthScore } from './growth-rank.ts';
 import { writeHeadline } from './headline.ts';
+import { reportAllocations } from './site-text.ts';
 import {
   COMPARE_SCHEMA,
   COMPARE_VERSION,
   type ComparisonReport,
+  type ReportAllocations,
   type ReportClass,
   type ReportHolderGroup,
   type ReportHolders,
@@ -123,6 +126,7 @@ export async function buildComparisonReport(comparison: Comparison, options: Rep
     cuts.push(`Holders are listed for the ${looked.length} classes that grew most, of ${formatCount(growing.length)} that grew.`);
   }
   const holders: ReportHolders[] = [];
+  const allocations: ReportAllocations[] = [];
   for (const [done, row] of looked.entries()) {
     signal?.throwIfAborted();
     onProgress?.({ phase: 'aggregates', done, total: looked.length });
@@ -134,6 +138,8 @@ export async function buildComparisonReport(comparison: Comparison, options: Rep
       objects: row.new.objects,
       groups: groups.slice(0, limit).map((group) => reportGroup(group, includeValues)),
     });
+    const sites = await setSites(heap, ordinals, { limit, ...(signal ? { signal } : {}) });
+    if (sites.known > 0) allocations.push(reportAllocations(row.name, row.new.objects, sites));
   }
   const cutHolders = holders.filter((entry) => entry.groups.reduce((sum, group) => sum + group.objects, 0) < entry.objects);
   if (cutHolders.length > 0) {
@@ -143,6 +149,8 @@ export async function buildComparisonReport(comparison: Comparison, options: Rep
   }
   const growth = await reportGrowth(comparison, (node) => reportObject(node, includeValues), signal ? { signal } : {});
   if (growth.cut) cuts.push(growth.cut);
+  const { allocations: source } = comparison.compared.header;
+  if (source?.missing) cuts.push(`Where objects were allocated is not in the compared snapshot: ${source.missing}.`);
   if (!includeValues) cuts.push('Values (text of strings and previews) are left out.');
 
   const classes = rows.map(reportClass);
@@ -156,13 +164,14 @@ export async function buildComparisonReport(comparison: Comparison, options: Rep
     generator: options.generator,
     base,
     compared,
-    headline: writeHeadline(classes, holders, totals),
+    headline: writeHeadline(classes, holders, totals, allocations),
     identityNote: identityNote(base.producer, compared.producer, comparison.idsComparable),
     warning: comparison.idsComparable === false ? null : pairWarning(totals.survived.objects, totals.base.objects, totals.compared.objects),
     valuesIncluded: includeValues,
     totals,
     classes,
     holders,
+    allocations,
     growth: growth.lines,
     cuts,
   };

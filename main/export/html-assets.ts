@@ -35,6 +35,7 @@ th[aria-sort=descending] button::after{content:" \\2193"}
 .path li:not(:last-child)::after{content:" \\2192";color:var(--muted)}
 .path .edge{color:var(--muted)}
 details summary{cursor:pointer}
+.sites{margin:0;padding:0;list-style:none}.sites li{margin:2px 0;overflow-wrap:anywhere}
 .growth{margin:2px 0;padding-left:20px;list-style:none}.growth li{margin:2px 0;overflow-wrap:anywhere}
 .bar{display:block;width:160px;height:6px;margin-top:4px}
 .bar rect{fill:var(--bar)}.bar rect+rect{fill:var(--accent)}

@@ -53,6 +53,37 @@ export interface ReportHolders {
   groups: ReportHolderGroup[];
 }
 
+/** A place where new objects of a class were allocated. */
+export interface ReportSite {
+  /** `handle (/app/handlers.py:88)` */
+  site: string;
+  functionName: string;
+  script: string;
+  /** From 1; 0: not known. */
+  line: number;
+  /** Of sampled objects: how many they stand for, estimated. */
+  objects: number;
+  shallowBytes: number;
+  /** 0 to 1, of the objects whose site is known. */
+  share: number;
+  /** Objects in the file that have this site. */
+  samples: number;
+}
+
+/** Where the new objects of a class were allocated; only in a report on a compared snapshot with allocation stacks. */
+export interface ReportAllocations {
+  className: string;
+  side: ComparisonSide;
+  /** Objects of the class on that side, and those whose stack is known. */
+  objects: number;
+  known: number;
+  /** The numbers are estimates from a share of the objects. */
+  sampled: boolean;
+  /** The interpreter hands blocks of this class on without telling: a site may be that of an earlier object. */
+  unsure: boolean;
+  sites: ReportSite[];
+}
+
 /** A line of the growth tree: new objects (and survivors that grew) at or below one folded path. */
 export interface ReportGrowthLine {
   /** `module __main__ → _cache (dict)` at the first level, `[*] (Session)` below. */
@@ -77,6 +108,8 @@ export interface ReportHeadline {
   objects: number;
   retainedBytes: number;
   holder: string | null;
+  /** Where most of its new objects were allocated: `handlers.py:88`; null where that is not known for sure. */
+  allocatedAt: string | null;
 }
 
 export interface ComparisonReport {
@@ -97,6 +130,8 @@ export interface ComparisonReport {
   /** In order of growth. */
   classes: ReportClass[];
   holders: ReportHolders[];
+  /** For the classes of `holders`; empty without allocation stacks in the compared snapshot. */
+  allocations: ReportAllocations[];
   /** The growth tree, largest first: its first lines to some depth. */
   growth: ReportGrowthLine[];
   /** What was left out, in words; empty when nothing. */

@@ -8,9 +8,12 @@ const capitalised = (word: string) => word.charAt(0).toUpperCase() + word.slice(
 
 export function* comparisonToCsv(report: ComparisonReport): Generator<string> {
   const columns = COMPARISON_CELLS.flatMap((cell) => MEASURES.map((measure) => `${cell}${capitalised(measure)}`));
-  yield csvLine(['class', 'kind', ...columns, 'heldBy', 'heldByObjects']);
+  yield csvLine(['class', 'kind', ...columns, 'heldBy', 'heldByObjects', 'allocatedAt', 'allocatedAtObjects', 'allocatedAtShare', 'allocatedAtSampled']);
   const holders = new Map(report.holders.map((entry) => [entry.className, entry.groups[0]]));
+  const allocations = new Map(report.allocations.map((entry) => [entry.className, entry]));
   for (const row of report.classes) {
+    const allocated = allocations.get(row.name);
+    const site = allocated?.sites[0];
     const group = holders.get(row.name);
     yield csvLine([
       row.name,
@@ -18,6 +21,10 @@ export function* comparisonToCsv(report: ComparisonReport): Generator<string> {
       ...COMPARISON_CELLS.flatMap((cell) => MEASURES.map((measure) => row[cell][measure])),
       group?.holder ?? null,
       group?.objects ?? null,
+      site ? `${site.site}${allocated?.unsure ? ' (unsure)' : ''}` : null,
+      site?.objects ?? null,
+      site ? Number(site.share.toFixed(4)) : null,
+      site ? String(allocated?.sampled) : null,
     ]);
   }
 }

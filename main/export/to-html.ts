@@ -4,13 +4,15 @@
  */
 import { formatBytes, formatBytesDelta, formatBytesExact } from '#shared/format/bytes.ts';
 import { formatCount, formatCountDelta, formatCountOf } from '#shared/format/counts.ts';
+import { formatShare } from '#shared/format/percent.ts';
 import { escapeHtml } from '#shared/format/html.ts';
 import { visibleText } from '#shared/format/visible-text.ts';
 import type { Amount } from '#shared/model/heap.ts';
 import { growthSections } from './growth-html.ts';
 import { groupLabel } from './holder-text.ts';
 import { REPORT_CSP, REPORT_SCRIPT, REPORT_STYLE } from './html-assets.ts';
-import { COMPARISON_CELLS, type ComparisonReport, type ReportClass, type ReportHolderGroup, type ReportHolders, type ReportSnapshot } from './report-model.ts';
+import { COMPARISON_CELLS, type ComparisonReport, type ReportAllocations, type ReportClass, type ReportHolderGroup, type ReportHolders, type ReportSnapshot } from './report-model.ts';
+import { allocationNote } from './site-text.ts';
 
 /** Rows of the class table at most; fewer when names are long. */
 const MAX_CLASSES = 3_000;
@@ -27,7 +29,7 @@ const bytesOf = (html: string) => Buffer.byteLength(html);
 /** The page. `cuts` names what did not fit, besides what the report itself had left out. */
 export function comparisonToHtml(report: ComparisonReport): { html: string; cuts: string[] } {
   const cuts = [...report.cuts];
-  const holders = fill(report.holders.map(holderSection), MAX_HOLDERS_BYTES);
+  const holders = fill(report.holders.map((entry) => holderSection(entry, report.allocations.find(({ className }) => className === entry.className))), MAX_HOLDERS_BYTES);
   if (holders.taken < report.holders.length) cuts.push(`Holders of ${report.holders.length - holders.taken} more classes are left out of this page.`);
   const growth = fill(growthSections(report.growth), MAX_GROWTH_BYTES);
   if (growth.taken < report.growth.length) cuts.push(`${formatCount(report.growth.length - growth.taken)} more lines of the growth tree are left out of this page.`);
@@ -43,7 +45,7 @@ export function comparisonToHtml(report: ComparisonReport): { html: string; cuts
     `<body>\n<main>\n<h1>${text(report.title)}</h1>\n<p class="headline">${headline(report.headline.text)}</p>\n`,
     report.warning ? `<p class="warning">${text(report.warning, 1_000)}</p>\n` : '',
     snapshotTable(report),
-    `<h2>What holds what grew</h2>\n`,
+    `<h2>What holds what grew${report.allocations.length > 0 ? ', and where it was allocated' : ''}</h2>\n`,
     holders.html || '<p class="note">No class has more objects than before.</p>\n',
     `<h2>Where new objects hang</h2>\n`,
     growth.html || '<p class="note">Nothing is new.</p>\n',
@@ -109,12 +111,20 @@ ${total('new: in compared only', totals.new)}${total('dead: in base only', total
 `;
 }
 
-function holderSection(entry: ReportHolders): string {
+function holderSection(entry: ReportHolders, allocated: ReportAllocations | undefined): string {
   const groups = entry.groups.map((group) => holderGroup(group, entry)).join('');
   return `<section class="holder"><h3><code>${text(entry.className)}</code></h3>
 <p class="note">${formatCountOf(entry.objects, 'new object')}${entry.groups.length === 0 ? '; nothing the program can reach holds them' : ''}</p>
-${groups}</section>
+${groups}${allocated ? siteList(allocated) : ''}</section>
 `;
+}
+
+function siteList(entry: ReportAllocations): string {
+  const note = allocationNote(entry);
+  const items = entry.sites
+    .map((site) => `<li><strong>${entry.sampled ? '\u2248 ' : ''}${formatCount(site.objects)}</strong> (${formatShare(site.share, 1)}) <code>${text(site.site)}</code></li>`)
+    .join('');
+  return `<p class="note">Allocated at${note ? ` (${text(note)})` : ''}</p>\n<ul class="sites">${items}</ul>\n`;
 }
 
 function holderGroup(group: ReportHolderGroup, entry: ReportHolders): string {

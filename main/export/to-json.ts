@@ -33,5 +33,5 @@ export function* jsonDocument(document: object, lists: readonly string[]): Gener
 }
 
 export function comparisonToJson(report: ComparisonReport): Generator<string> {
-  return jsonDocument(report, ['classes', 'holders', 'growth', 'cuts']);
+  return jsonDocument(report, ['classes', 'holders', 'allocations', 'growth', 'cuts']);
 }

@@ -1,13 +1,17 @@
 /** A summary in Markdown, to paste into an issue or a chat: what grew, what holds it, the classes that grew most. */
 import { formatBytes, formatBytesDelta } from '#shared/format/bytes.ts';
 import { formatCount, formatCountDelta } from '#shared/format/counts.ts';
+import { formatShare } from '#shared/format/percent.ts';
 import { visibleText } from '#shared/format/visible-text.ts';
 import type { ComparisonReport, ReportGrowthLine } from './report-model.ts';
+import { allocationNote } from './site-text.ts';
 
 const MAX_CLASSES = 20;
 const MAX_LINES = 15;
 const MAX_LEVELS = 3;
 const MAX_NAME_CHARS = 200;
+const MAX_SITE_CLASSES = 10;
+const MAX_SITES = 3;
 
 /** Names are code spans, which nothing in them can end; cells of tables also escape the bar. */
 function code(text: string): string {
@@ -48,6 +52,7 @@ export function comparisonToMarkdown(report: ComparisonReport): { text: string; 
     '',
     ...(report.growth.length === 0 ? ['Nothing is new.'] : report.growth.slice(0, MAX_LINES).flatMap((line) => growthItem(line, 0))),
     '',
+    ...allocationLines(report),
     '## Classes that grew most',
     '',
     '| class | new | dead | change | change of retained size |',
@@ -64,6 +69,17 @@ export function comparisonToMarkdown(report: ComparisonReport): { text: string; 
     '',
   ];
   return { text: lines.join('\n'), cuts: [...report.cuts, ...cuts] };
+}
+
+function allocationLines({ allocations }: ComparisonReport): string[] {
+  if (allocations.length === 0) return [];
+  const rows = allocations.slice(0, MAX_SITE_CLASSES).flatMap((entry) => {
+    const note = allocationNote(entry);
+    return entry.sites
+      .slice(0, MAX_SITES)
+      .map((site) => `| ${code(entry.className)} | ${code(site.site)} | ${entry.sampled ? '≈ ' : ''}${formatCount(site.objects)} | ${formatShare(site.share, 1)} | ${prose(note)} |`);
+  });
+  return ['## Where new objects were allocated', '', '| class | allocated at | objects | share | |', '| --- | --- | ---: | ---: | --- |', ...rows, ''];
 }
 
 function growthItem(line: ReportGrowthLine, level: number): string[] {

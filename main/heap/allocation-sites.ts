@@ -1,4 +1,5 @@
 import type { AllocationFrame } from '#shared/model/heap-explore.ts';
+import type { AllocationSource } from '#shared/model/heap.ts';
 
 import { heapFormatError, isHeapFormatError } from './errors.ts';
 import type { Groups } from './groups.ts';
@@ -12,14 +13,20 @@ import type { ByteSource } from './source.ts';
 import { textOf } from './strings.ts';
 
 /**
- * Where objects were allocated, as V8 writes it while it tracks allocations: `trace_function_infos` (functions),
- * `trace_tree` (calls: id, function, count, size, callees) and `trace_node_id` of each node. Few files have it and few
- * questions need it, so it is read from the file when first asked for.
+ * Where objects were allocated, as V8 writes it while it tracks allocations, and our Python agent while it records or
+ * samples them: `trace_function_infos` (functions; of Python a line each), `trace_tree` (calls: id, function, count, size,
+ * callees) and `trace_node_id` of each node; of sampled objects `sample_weight`, how many hundredths of an object they
+ * stand for. Few files have it and few questions need it, so it is read from the file when first asked for.
  */
 export interface AllocationSites {
+  readonly source: AllocationSource;
   /** Innermost frame first; empty for an object from before tracking began. */
   stack(node: number): AllocationFrame[];
-  /** Objects by the innermost function outside of the runtime's own scripts. */
+  /** The frame that `groups` goes by; null where the stack is not known. */
+  site(node: number): AllocationFrame | null;
+  /** How many objects this one stands for: 1 where all are recorded, 0 where the stack is not known. */
+  weight(node: number): number;
+  /** Objects by the innermost function outside of the runtime's own scripts; group 0 are those without a stack. */
   readonly groups: Groups;
 }
 
@@ -29,6 +36,11 @@ const MAX_FUNCTIONS = 1 << 22;
 const MAX_FRAMES = 200;
 const NAME_CHARS = 400;
 const NOT_RECORDED = '(not recorded)';
+const NOT_SAMPLED = '(not sampled)';
+/** Node's own scripts, CPython's standard library and what is frozen into it. What was installed beside it counts. */
+const RUNTIME_SCRIPT = /^(node:|internal\/|<frozen )|[\\/]lib(64)?[\\/]python\d+\.\d+[\\/](?!(site|dist)-packages[\\/])/i;
+/** V8 says nothing of how it records: it records all. */
+const ALL_RECORDED: AllocationSource = { by: 'recording', samplingInterval: null, unsureClasses: [], missing: null };
 
 interface Calls {
   /** Index of a call by its id in the file. */
@@ -195,30 +207,44 @@ function sitesOf(heap: Heap, traceOf: Uint32Array, functions: readonly number[],
     return found;
   };
 
-  const names = [NOT_RECORDED];
+  const source = heap.header.allocations ?? ALL_RECORDED;
+  const hundredths = source.by === 'sampling' ? heap.extra.get('sample_weight') : undefined;
+  const names = [source.by === 'sampling' ? NOT_SAMPLED : NOT_RECORDED];
+  const frameOfGroup: (AllocationFrame | null)[] = [null];
   const numbers = new Map<string, number>();
   const groupOfTrace = new Map<number, number>([[0, 0]]);
   const groupOf = (trace: number): number => {
     let group = groupOfTrace.get(trace);
     if (group === undefined) {
       const stack = infosOf(trace).map(frameOf);
-      const frame = stack.find(({ script }) => script !== '' && !/^(node:|internal\/)/.test(script)) ?? stack[0];
-      const name = frame ? siteName(frame) : NOT_RECORDED;
-      group = name === NOT_RECORDED ? 0 : numbers.get(name);
-      if (group === undefined) numbers.set(name, (group = names.push(name) - 1));
+      const frame = stack.find(({ script }) => script !== '' && !RUNTIME_SCRIPT.test(script)) ?? stack[0];
+      const name = frame ? siteName(frame) : null;
+      group = name === null ? 0 : numbers.get(name);
+      if (group === undefined) {
+        group = names.push(name!) - 1;
+        frameOfGroup.push(frame!);
+        numbers.set(name!, group);
+      }
       groupOfTrace.set(trace, group);
     }
     return group;
   };
   // All names have to be there before anybody counts.
   for (const trace of traceOf) groupOf(trace);
+  const groupOfNode = (node: number): number => groupOf(traceOf[node] ?? 0);
+  const weight = (node: number): number => (groupOfNode(node) === 0 ? 0 : hundredths ? hundredths[node]! / 100 : 1);
   return {
+    source,
     stack: (node) => infosOf(traceOf[node] ?? 0).map(frameOf),
-    groups: { names, of: (node) => groupOf(traceOf[node] ?? 0) },
+    site: (node) => frameOfGroup[groupOfNode(node)]!,
+    weight,
+    groups: { names, of: groupOfNode, ...(hundredths ? { weight } : {}) },
   };
 }
 
-/** `handle (/app/server.js:12:7)` */
-function siteName({ functionName, script, line, column }: AllocationFrame): string {
-  return `${functionName} (${script === '' ? 'no script' : `${script}${line > 0 ? `:${line}:${column}` : ''}`})`;
+/** `handle (/app/server.js:12:7)`; a Python frame has no column. */
+export function siteName({ functionName, script, line, column }: AllocationFrame): string {
+  if (script === '' && /^\(.*\)$/.test(functionName)) return functionName;
+  const place = line > 0 ? `:${line}${column > 0 ? `:${column}` : ''}` : '';
+  return `${functionName} (${script === '' ? 'no script' : `${script}${place}`})`;
 }

@@ -18,6 +18,8 @@ import type { Table } from './table.ts';
 export interface Groups {
   readonly names: readonly string[];
   of(node: number): number;
+  /** Where objects are samples: how many each stands for. */
+  weight?(node: number): number;
 }
 
 const groupsOf = new WeakMap<Heap, Map<Grouping, Groups>>();
@@ -72,6 +74,7 @@ export async function groupTable(heap: Heap, grouping: Grouping, ordinals: Uint3
   const shallow = new Float64Array(total);
   const distance = new Uint32Array(total).fill(NONE);
   const kind = new Uint8Array(total);
+  const standFor = groups.weight ? { objects: new Float64Array(total), shallow: new Float64Array(total) } : null;
   const classesSeen = new Uint8Array(heap.classes.count);
   const classes = new Uint32Array(total);
   const taken = ordinals ? new Uint8Array(heap.nodeCount) : null;
@@ -85,6 +88,11 @@ export async function groupTable(heap: Heap, grouping: Grouping, ordinals: Uint3
       if (objects[group] === 0) kind[group] = heap.nodeKind[node]!;
       objects[group]!++;
       shallow[group]! += heap.shallow[node]!;
+      if (standFor) {
+        const weight = groups.weight!(node);
+        standFor.objects[group]! += weight;
+        standFor.shallow[group]! += weight * heap.shallow[node]!;
+      }
       if (classesSeen[heap.classOf[node]!] === 0) {
         classesSeen[heap.classOf[node]!] = 1;
         classes[group]!++;
@@ -114,12 +122,16 @@ export async function groupTable(heap: Heap, grouping: Grouping, ordinals: Uint3
       shallowBytes: shallow[group]!,
       retainedBytes: retained ? retained[group]! : null,
       distance: distance[group] === NONE ? null : distance[group]!,
+      // Those without a stack stand for nothing that could be estimated.
+      estimate: standFor && group > 0 ? { objects: Math.round(standFor.objects[group]!), shallowBytes: Math.round(standFor.shallow[group]!) } : null,
     };
   };
+  const sortKey = (column: GroupColumn, { estimate, ...of }: GroupRow): string | number | null =>
+    estimate && (column === 'objects' || column === 'shallowBytes') ? estimate[column] : of[column];
   return {
     count: listed.length,
     text: (i) => groups.names[listed[i]!]!,
-    key: (column, i) => row(i)[column] ?? (column === 'distance' ? NONE : 0),
+    key: (column, i) => sortKey(column, row(i)) ?? (column === 'distance' ? NONE : 0),
     defaultSort: { by: retained ? 'retainedBytes' : 'shallowBytes', order: 'descending' },
     row,
   };

@@ -1,3 +1,5 @@
+import type { AllocationSource } from '#shared/model/heap.ts';
+
 import { heapFormatError } from './errors.ts';
 
 /** What the `snapshot` object says: the only thing the reader knows about the layout of the file. */
@@ -15,6 +17,8 @@ export interface HeapHeader {
   readonly extraNativeBytes: number;
   /** `snapshot.heaphouse.producer`, as our agents write it. */
   readonly declaredProducer: string | null;
+  /** `snapshot.heaphouse.allocations`, as our agents write it where they followed allocations. */
+  readonly allocations: AllocationSource | null;
 }
 
 /** Edge kinds share a byte with flags (see heap.ts), node kinds have a byte of their own. */
@@ -56,6 +60,21 @@ export function readHeader(value: unknown, offset: number): HeapHeader {
     root: rootIndex / nodeFields.length,
     extraNativeBytes: count(snapshot, 'extra_native_bytes', offset) ?? 0,
     declaredProducer: typeof producer === 'string' ? producer : null,
+    allocations: allocationSource(record(heaphouse?.['allocations'])),
+  };
+}
+
+/** What cannot be understood is left out: the stacks themselves are read without it. */
+function allocationSource(value: Record<string, unknown> | null): AllocationSource | null {
+  const by = value?.['by'];
+  if (!value || (by !== 'recording' && by !== 'sampling')) return null;
+  const interval = value['samplingInterval'];
+  const missing = value['missing'];
+  return {
+    by,
+    samplingInterval: by === 'sampling' && typeof interval === 'number' && interval > 0 ? interval : null,
+    unsureClasses: (strings(value['unsureClasses']) ?? []).slice(0, MAX_FIELDS),
+    missing: typeof missing === 'string' ? missing.slice(0, 500) : null,
   };
 }
 

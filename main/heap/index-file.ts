@@ -26,7 +26,7 @@ import type { Pacer, RunOptions } from './run.ts';
 const MAGIC = 'HHINDEX1';
 const PREFIX_BYTES = 8 + 4 + 32;
 /** Rises whenever the columns or their meaning change: indexes of other versions are not read. */
-const VERSION = 2;
+const VERSION = 3;
 const BYTE_ORDER = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1 ? 'little' : 'big';
 const MAX_HEAD_BYTES = 1 << 28;
 

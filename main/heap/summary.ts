@@ -17,5 +17,6 @@ export function heapSummary(heap: Heap): HeapSummary {
     extraNativeBytes: heap.header.extraNativeBytes,
     analysed: heap.analysis !== null,
     notices: heap.notices,
+    allocations: heap.header.allocations,
   };
 }

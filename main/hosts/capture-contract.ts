@@ -19,6 +19,8 @@ export const captureTargetSchema = v.object({
   waitsForDebugger: v.boolean(),
   /** We opened the target's inspector (SIGUSR1) and must close it again on detach. */
   closeInspectorOnDetach: v.boolean(),
+  /** Record the stack of every allocation before the program goes on; what stands in the way becomes a note. */
+  allocationStacks: v.optional(v.boolean()),
 });
 export type CaptureTarget = v.InferOutput<typeof captureTargetSchema>;
 

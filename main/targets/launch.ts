@@ -217,6 +217,7 @@ async function describe(found: Found, child: Child, plan: Plan) {
       webSocketUrl: found.webSocketUrl,
       waitsForDebugger: found.waitsForDebugger,
       closeInspectorOnDetach: false,
+      ...(plan.request.allocationStacks ? { allocationStacks: true } : {}),
     },
   };
 }

@@ -23,6 +23,7 @@ import {
   type HeapStatistics,
   type ObjectExpression,
   type PathsIgnoring,
+  type SetSites,
   type SetTotals,
   type StringRow,
   type Treemap,
@@ -101,6 +102,8 @@ export const exploreContract = defineService('explore', {
     totals: method<SetTotals, HeapProgress>()(v.object(selection)),
     /** What holds the objects, grouped by folded path. */
     holders: method<HolderGroup[], HeapProgress>()(v.object({ ...selection, limit })),
+    /** Where the objects were allocated, as far as that was recorded or sampled. */
+    sites: method<SetSites, HeapProgress>()(v.object({ ...selection, limit })),
     /** `dominators`: what dominates the set directly, from outside of it; `dominated`: what the set dominates directly. */
     immediate: method<Page<DominatedClassRow>, HeapProgress>()(
       v.object({

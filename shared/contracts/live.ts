@@ -29,8 +29,10 @@ export const liveContract = defineService('live', {
     snapshotEstimate: method<SnapshotEstimate | null>()(empty),
     /** Whether allocations are recorded with their stacks, so that snapshots tell where each object came from. */
     allocationStacks: method<AllocationStacks>()(empty),
-    /** V8 only, until we detach: slows every allocation and keeps memory for each stack (docs/allocations.md). */
+    /** V8: until we detach. Python: until it is stopped. Slows every allocation and keeps memory for it (docs/allocations.md). */
     recordAllocationStacks: method<AllocationStacks>()(empty),
+    /** Fails with `unsupported` where recording cannot be ended. */
+    stopAllocationStacks: method<AllocationStacks>()(empty),
   },
   events: {},
 });

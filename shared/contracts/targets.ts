@@ -17,6 +17,8 @@ export const launchSchema = v.object({
   env: v.optional(v.record(v.pipe(v.string(), v.regex(/^[^=\0]+$/, 'is not a variable name')), v.nullable(argument)), {}),
   /** Wait at the first line until recording has begun. */
   pauseAtStart: v.optional(v.boolean(), true),
+  /** Record the stack of every allocation from the start, where the target can (docs/allocations.md). */
+  allocationStacks: v.optional(v.boolean()),
   /** PYTHONMALLOC; `env` must not name it as well. */
   pythonMalloc: v.optional(v.pipe(v.string(), v.regex(/^[a-z_]{1,40}$/, 'is not a value of PYTHONMALLOC'))),
   /** `jemalloc`, `mimalloc`, `tcmalloc`, or the path of a library: loaded before all others (LD_PRELOAD), what is there is kept. */

@@ -2,7 +2,7 @@
  * Vocabulary of the views that explore and compare snapshots: growth tree, grown survivors, three snapshots, dominators,
  * treemap, containment, strings, statistics, findings. Plain rows and queries, as in heap.ts. Sizes are bytes.
  */
-import type { ComparisonSide, HolderStep, NodeRef, PathsToRoot } from './heap.ts';
+import type { AllocationSource, ComparisonSide, HolderStep, NodeRef, PathsToRoot } from './heap.ts';
 
 /**
  * Names a set of objects of one snapshot, so that every list, filter and histogram works on every selection. Ordinals and
@@ -65,7 +65,7 @@ export interface ObjectFilter {
 
 /**
  * Rows of the summary: by class, by module (V8: script), by package (Python: top-level package, V8: npm package), by node
- * type, by allocation site (V8, where stacks were recorded).
+ * type, by allocation site (where stacks were recorded or sampled).
  */
 export type Grouping = 'class' | 'module' | 'package' | 'kind' | 'site';
 
@@ -77,11 +77,48 @@ export interface AllocationFrame {
   readonly column: number;
 }
 
-/** `recorded` false: the snapshot has no stacks at all. No frames: the object is older than the recording. */
+/** `source` null: the snapshot has no stacks at all. No frames: the object is older than the recording, or was not sampled. */
 export interface AllocationStack {
-  readonly recorded: boolean;
+  readonly source: AllocationSource | null;
   /** Innermost first. */
   readonly frames: readonly AllocationFrame[];
+  /** The class of the object is among `unsureClasses`. */
+  readonly unsure: boolean;
+}
+
+/** Objects of a set that were allocated at one place: the innermost call outside of the runtime's own code. */
+export interface SiteGroup {
+  /** `handle (/app/handlers.py:88)`; with column where that is known. */
+  readonly site: string;
+  readonly frame: AllocationFrame;
+  /** Of sampled objects: how many they stand for, estimated. */
+  readonly objects: number;
+  readonly shallowBytes: number;
+  /** Objects in the file that have this site: the same as `objects` where all are recorded. */
+  readonly samples: number;
+  /** Of the objects whose site is known (sampled: of all that the samples stand for). */
+  readonly share: number;
+  readonly example: NodeRef;
+  /** The stack of the example, innermost first, cut. */
+  readonly stack: readonly AllocationFrame[];
+}
+
+/** Where the objects of a set were allocated. */
+export interface SetSites {
+  readonly source: AllocationSource | null;
+  /** Objects of the set, and how many of them have a stack. */
+  readonly objects: number;
+  readonly known: number;
+  /** Some of those that have one are of an unsure class. */
+  readonly unsure: boolean;
+  /** Most objects first. */
+  readonly groups: readonly SiteGroup[];
+}
+
+/** What sampled objects stand for. */
+export interface SampleEstimate {
+  readonly objects: number;
+  readonly shallowBytes: number;
 }
 
 /** A group of the summary. `groupId` is the class index when grouped by class. */
@@ -95,6 +132,8 @@ export interface GroupRow {
   /** Union of what its objects retain; null before the analysis. */
   readonly retainedBytes: number | null;
   readonly distance: number | null;
+  /** Of a group by site where allocations were sampled: the other numbers are those of the samples alone. Else null. */
+  readonly estimate: SampleEstimate | null;
 }
 
 export type GroupColumn = 'name' | 'kind' | 'classes' | 'objects' | 'shallowBytes' | 'retainedBytes' | 'distance';

@@ -181,6 +181,20 @@ export interface HeapSummary {
   readonly analysed: boolean;
   /** Things the reader met and passed over, in words for the user. */
   readonly notices: readonly string[];
+  /** What the agent of a Python target says of allocation stacks in the file; V8 says nothing, with or without them. */
+  readonly allocations: AllocationSource | null;
+}
+
+/** How the stacks of a snapshot came to be there. */
+export interface AllocationSource {
+  /** `recording`: of every allocation; `sampling`: of a share of them, so that numbers are estimates. */
+  readonly by: 'recording' | 'sampling';
+  /** Mean bytes from one sample to the next; null without sampling. */
+  readonly samplingInterval: number | null;
+  /** Classes whose blocks pass from one object to the next unseen, so that a stack may be an earlier object's. */
+  readonly unsureClasses: readonly string[];
+  /** Why there are no stacks in the file although allocations were followed; null when they are there. */
+  readonly missing: string | null;
 }
 
 /** One step of a folded path: list indices, dict keys and hash nodes all read `[*]`. */

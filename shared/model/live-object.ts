@@ -28,7 +28,16 @@ export interface LivePin {
   readonly className: string;
 }
 
-/** Whether stacks of allocations are recorded: since when (epoch ms), or null. */
+/** Whether the stack of every allocation is recorded, so that snapshots tell where each object came from. */
 export interface AllocationStacks {
+  /** Epoch ms; null: nothing is recorded. */
   readonly since: number | null;
+  /** Recording can be ended before detaching: true for Python, false for V8. */
+  readonly canStop: boolean;
+  /** Memory it keeps in the target, where that is known. */
+  readonly tableBytes: number | null;
+  /** Allocations without a stack, for want of room. */
+  readonly dropped: number;
+  /** Why the next snapshot will have no stacks after all; null when it will. */
+  readonly problem: string | null;
 }

@@ -20,7 +20,30 @@ def allocate():
     return kept
 
 
-WORK = {'compute': compute, 'allocate': allocate}
+def deep(levels=40):
+    return deep(levels - 1) if levels else allocate()
+
+
+def integers():
+    total = 0
+    for n in range(1000, 1001000):
+        total += n << 8
+    return total
+
+
+class Row:
+    def __init__(self, number):
+        self.number = number
+        self.name = 'row %d' % number
+
+
+def resident():
+    with open('/proc/self/statm') as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
+
+
+rows = []
+WORK = {'compute': compute, 'allocate': allocate, 'deep': deep, 'integers': integers}
 print('ready', flush=True)
 for line in sys.stdin:
     command = line.split()
@@ -40,6 +63,14 @@ for line in sys.stdin:
         continue
     if command[0] == 'untrace':
         tracemalloc.stop()
+        continue
+    if command[0] == 'keep':
+        before = resident()
+        rows.extend([Row(n) for n in range(int(command[1]))])
+        print('grown %d;' % (resident() - before), flush=True)
+        continue
+    if command[0] == 'forget':
+        del rows[:]
         continue
     before = resource.getrusage(resource.RUSAGE_THREAD).ru_utime
     WORK[command[0]]()

@@ -1,7 +1,7 @@
 /** Answers of the explore service for component tests: made-up rows behind the real contract. */
 import { exploreContract } from '#shared/contracts/explore.ts';
 import type { ContainmentRow, DominatorRow, Finding, GrowthLine, GrownRow, GroupRow, StringRow, TrioRow } from '#shared/model/heap-explore.ts';
-import type { NodeRef, Page } from '#shared/model/heap.ts';
+import type { AllocationSource, NodeRef, Page } from '#shared/model/heap.ts';
 import type { RpcServer } from '#shared/rpc/server.ts';
 
 export interface FakeExploreParts {
@@ -37,7 +37,8 @@ export function provideFakeExplore(server: RpcServer, { enter, node, hostileName
   });
   const lines = [line(0), line(1, { steps: [{ edge: '', node: hostileName }], text: hostileName, objects: 2, shallowBytes: 112, retainedBytes: 112, children: 0, ownObjects: 2 })];
   const below = [line(2, { parentId: 0, depth: 1, edge: '[*]', node: 'app.Session', steps: [{ edge: '[*]', node: 'app.Session' }], text: '[*] (app.Session)', children: 0, ownObjects: 10_000 })];
-  const group = (groupId: number, name: string): GroupRow => ({ groupId, name, kind: 'object', classes: 2, objects: 100, shallowBytes: 10_000 - groupId, retainedBytes: 20_000 - groupId, distance: 3 });
+  const group = (groupId: number, name: string): GroupRow => ({ groupId, name, kind: 'object', classes: 2, objects: 100, shallowBytes: 10_000 - groupId, retainedBytes: 20_000 - groupId, distance: 3, estimate: null });
+  const fakeSource: AllocationSource = { by: 'recording', samplingInterval: null, unsureClasses: ['dict', hostileName], missing: null };
   const finding = (id: string, more: Partial<Finding> = {}): Finding => ({
     id,
     detector: 'growing-collections',
@@ -71,6 +72,19 @@ export function provideFakeExplore(server: RpcServer, { enter, node, hostileName
       },
       totals: () => ({ objects: 2, shallowBytes: 112, retainedBytes: 2_288 }),
       holders: () => [],
+      async sites(params) {
+        await enter('explore.sites', params);
+        return {
+        source: fakeSource,
+        objects: 10_000,
+        known: 9_000,
+        unsure: false,
+        groups: [
+          { site: 'handle (/app/handlers.py:88)', frame: { functionName: 'handle', script: '/app/handlers.py', line: 88, column: 0 }, objects: 8_000, shallowBytes: 448_000, samples: 8_000, share: 8 / 9, example: node(100), stack: [{ functionName: 'handle', script: '/app/handlers.py', line: 88, column: 0 }, { functionName: hostileName, script: '/app/main.py', line: 3, column: 0 }] },
+          { site: `<i>warm</i> (/app/${hostileName})`, frame: { functionName: '<i>warm</i>', script: `/app/${hostileName}`, line: 0, column: 0 }, objects: 1_000, shallowBytes: 56_000, samples: 1_000, share: 1 / 9, example: node(101), stack: [] },
+        ],
+        };
+      },
       async immediate(params) {
         await enter('explore.immediate', params);
         return pageOf([{ classIndex: 0, name: 'dict', objects: 1, shallowBytes: 232, retainedBytes: 11_000_000, setObjects: 10_000, setShallowBytes: 560_000, example: node(3, { name: 'dict', className: 'dict' }) }], params.query);
@@ -119,7 +133,7 @@ export function provideFakeExplore(server: RpcServer, { enter, node, hostileName
         await enter('explore.paths', params);
         return { complete: true, distance: null, paths: [] };
       },
-      allocation: () => ({ recorded: true, frames: [{ functionName: 'remember', script: '/app/cache.js', line: 12, column: 7 }, { functionName: '<b>main</b>', script: '/app/main.js', line: 3, column: 1 }] }),
+      allocation: () => ({ source: fakeSource, unsure: true, frames: [{ functionName: 'remember', script: '/app/cache.js', line: 12, column: 7 }, { functionName: '<b>main</b>', script: '/app/main.js', line: 3, column: 1 }] }),
       expression: () => ({ expression: 'app.handlers._cache[42]', language: 'python' as const, note: 'import app.handlers' }),
       growthSummary: () => ({ lines: 2, newObjects: 10_002, newShallowBytes: 560_112, grownObjects: 1, grownBytes: 294_912, unreachedObjects: 4 }),
       async growthLines(params) {

@@ -442,6 +442,7 @@ export function createFakeWorkbench(initial: { sessions?: SessionInfo[]; process
     extraNativeBytes: 0,
     analysed: analysed.has(snapshotId),
     notices: [],
+    allocations: { by: 'recording', samplingInterval: null, unsureClasses: ['dict'], missing: null },
   });
   const field = (ordinal: number): EdgeRow => ({ edge: ordinal, edgeName: 'payload', edgeKind: 'property', weak: false, system: false, node: fakeNode(ordinal + 1_000, { name: HOSTILE_NAME, className: 'str', kind: 'string' }) });
   const holders = [

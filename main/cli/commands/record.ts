@@ -80,6 +80,14 @@ async function capture(session: LiveSession, invocation: RecordInvocation, conte
       failed('allocations are not sampled', error);
     }
   }
+  // A program that was started records already, from its first line on; here it is asked whether it does.
+  if (invocation.allocationStacks) {
+    try {
+      await session.live.recordAllocationStacks({}, { signal });
+    } catch (error) {
+      failed('allocation stacks are not recorded', error);
+    }
+  }
   const until = (seconds: number) => waitUntil(startedAt + seconds * 1000, session.over, signal);
 
   for (const [index, at] of invocation.snapshotAtSeconds.entries()) {

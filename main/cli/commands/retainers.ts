@@ -4,7 +4,10 @@ import type { Heap } from '#main/heap/heap.ts';
 import { holdersOf } from '#main/heap/holders.ts';
 import { nodeSetRows } from '#main/heap/nodes.ts';
 import { pathsToRoot } from '#main/heap/paths.ts';
+import { setSites } from '#main/heap/set-sites.ts';
 import { groupLabel } from '#main/export/holder-text.ts';
+import type { ReportAllocations } from '#main/export/report-model.ts';
+import { allocationNote, reportAllocations, siteLine } from '#main/export/site-text.ts';
 import { jsonDocument } from '#main/export/to-json.ts';
 import { toHeaphouseError } from '#main/hosts/analysis/heap-errors.ts';
 import { formatBytes } from '#shared/format/bytes.ts';
@@ -47,6 +50,7 @@ export async function runRetainers(invocation: RetainersInvocation, context: Com
     const classes = await matchingClasses(heap, invocation.className, context.signal);
     const ordinals = joined(classes.map((row) => nodesOfClass(heap, row.classIndex)));
     const holders = await holdersOf(heap, ordinals, { limit: HOLDER_GROUPS, ...run });
+    const sites = await setSites(heap, ordinals, { limit: HOLDER_GROUPS, ...run });
     const page = await nodeSetRows(
       heap,
       ordinals,
@@ -68,8 +72,9 @@ export async function runRetainers(invocation: RetainersInvocation, context: Com
     }
     context.progress.clear();
     const names = [...new Set(classes.map((row) => row.name))];
-    if (invocation.format === 'json') await context.out.writeAll(toJson(names, ordinals.length, holders, objects));
-    else await context.out.write(toText(names, ordinals.length, holders, objects));
+    const allocated = sites.known > 0 ? reportAllocations(names.join(', '), ordinals.length, sites) : null;
+    if (invocation.format === 'json') await context.out.writeAll(toJson(names, ordinals.length, holders, allocated, objects));
+    else await context.out.write(toText(names, ordinals.length, holders, allocated, objects));
     return EXIT.fine;
   } catch (error) {
     throw toHeaphouseError(error, invocation.file);
@@ -106,7 +111,7 @@ function joined(sets: Uint32Array[]): Uint32Array {
   return all;
 }
 
-function toJson(classNames: string[], count: number, holders: readonly HolderGroup[], objects: RetainedObject[]): Generator<string> {
+function toJson(classNames: string[], count: number, holders: readonly HolderGroup[], allocated: ReportAllocations | null, objects: RetainedObject[]): Generator<string> {
   return jsonDocument(
     {
       schema: 'heaphouse.retainers',
@@ -121,6 +126,7 @@ function toJson(classNames: string[], count: number, holders: readonly HolderGro
         retainedBytes,
         example: { id: example.id, name: example.name },
       })),
+      allocations: allocated && { known: allocated.known, sampled: allocated.sampled, unsure: allocated.unsure, sites: allocated.sites },
       objects,
       cuts: objects.length < count ? [`The ${objects.length} objects that retain most, of ${count}.`] : [],
     },
@@ -128,12 +134,13 @@ function toJson(classNames: string[], count: number, holders: readonly HolderGro
   );
 }
 
-function toText(classNames: string[], count: number, holders: readonly HolderGroup[], objects: RetainedObject[]): string {
+function toText(classNames: string[], count: number, holders: readonly HolderGroup[], allocated: ReportAllocations | null, objects: RetainedObject[]): string {
   const lines = [`${formatCountOf(count, 'object')} of ${classNames.map((name) => visibleText(name)).join(', ')}`, ''];
   for (const group of holders) {
     const retained = group.retainedBytes === null ? '' : `, ${formatBytes(group.retainedBytes)} retained`;
     lines.push(`${formatCount(group.objects).padStart(12)}  held by ${visibleText(groupLabel(group, holders), 300)}${retained}`);
   }
+  for (const [index, site] of (allocated?.sites ?? []).entries()) lines.push(siteLine(allocated!, site, index === 0 ? allocationNote(allocated!) : ''));
   for (const object of objects) {
     lines.push('', `${visibleText(object.name)} @${object.id}  ${formatBytes(object.retainedBytes)} retained`);
     if (object.paths.length === 0) lines.push('  nothing the program can reach holds it');

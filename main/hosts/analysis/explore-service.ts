@@ -16,6 +16,7 @@ import { holdersOf } from '#main/heap/holders.ts';
 import { immediateDominators, immediatelyDominated, type DominatedTable } from '#main/heap/immediate.ts';
 import { nodeSetRows } from '#main/heap/nodes.ts';
 import { setTotals } from '#main/heap/object-sets.ts';
+import { setSites, unsureClasses } from '#main/heap/set-sites.ts';
 import { pathsIgnoring } from '#main/heap/paths-ignoring.ts';
 import type { RunOptions } from '#main/heap/run.ts';
 import { heapStatistics } from '#main/heap/statistics.ts';
@@ -93,6 +94,8 @@ export function createExploreService(
       totals: (selection, context) => selected(selection, context, setTotals),
       holders: ({ limit, ...selection }, context) =>
         selected(selection, context, (heap, ordinals, run) => holdersOf(heap, ordinals, { limit, ...run })),
+      sites: ({ limit, ...selection }, context) =>
+        selected(selection, context, (heap, ordinals, run) => setSites(heap, ordinals, { limit, ...run })),
       immediate: ({ direction, query, ...selection }, context) =>
         selected(selection, context, async (heap, ordinals, run) => {
           const make = direction === 'dominators' ? immediateDominators : immediatelyDominated;
@@ -133,7 +136,9 @@ export function createExploreService(
         heaps.use(snapshotId, 'open', loud(context), async (heap) => {
           checkOrdinal(heap, ordinal);
           const sites = await allocationSites(heap, loud(context));
-          return { recorded: sites !== null, frames: sites?.stack(ordinal) ?? [] };
+          const source = sites?.source ?? heap.header.allocations;
+          const frames = sites?.stack(ordinal) ?? [];
+          return { source, frames, unsure: frames.length > 0 && unsureClasses(heap, source?.unsureClasses ?? []).has(heap.classOf[ordinal]!) };
         }),
       expression: ({ snapshotId, ordinal }, context) => analysed(snapshotId, context, (heap, run) => objectExpression(heap, ordinal, run)),
 

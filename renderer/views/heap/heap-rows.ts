@@ -100,6 +100,11 @@ function sizeCell(bytes: number | null, total: number, missing: 'computing' | 'm
   return { parts, title, fraction: share };
 }
 
+/** A figure that samples stand for. */
+function estimateCell(text: string, { objects }: GroupRow): Cell {
+  return textCell(`≈ ${text}`, { title: `Estimated from ${formatCountOf(objects, 'sampled object')}` });
+}
+
 export function distanceText(distance: number | null): string {
   if (distance === null) return '–';
   return distance >= SYSTEM_DISTANCE ? 'system' : formatCount(distance);
@@ -124,7 +129,7 @@ export function heapColumns(context: HeapColumnsContext): Column<HeapRow>[] {
       widthPx: 96,
       align: 'end',
       sortable: true,
-      cell: (row) => (row.type === 'class' || row.type === 'group' ? textCell(formatCount(row.row.objects)) : null),
+      cell: (row) => (row.type === 'group' && row.row.estimate ? estimateCell(formatCount(row.row.estimate.objects), row.row) : row.type === 'class' || row.type === 'group' ? textCell(formatCount(row.row.objects)) : null),
       copy: (row) => (row.type === 'class' || row.type === 'group' ? String(row.row.objects) : ''),
     });
   }
@@ -136,7 +141,7 @@ export function heapColumns(context: HeapColumnsContext): Column<HeapRow>[] {
       widthPx: 160,
       align: 'end',
       sortable: true,
-      cell: (row) => sizeCell(sizes(row).shallowBytes, context.totalShallowBytes, 'ready'),
+      cell: (row) => (row.type === 'group' && row.row.estimate ? estimateCell(formatBytes(row.row.estimate.shallowBytes), row.row) : sizeCell(sizes(row).shallowBytes, context.totalShallowBytes, 'ready')),
       copy: (row) => String(sizes(row).shallowBytes),
     },
     {
@@ -146,7 +151,10 @@ export function heapColumns(context: HeapColumnsContext): Column<HeapRow>[] {
       widthPx: 160,
       align: 'end',
       sortable: true,
-      cell: (row) => sizeCell(sizes(row).retainedBytes, context.totalShallowBytes, context.retained),
+      cell: (row) =>
+        row.type === 'group' && row.row.estimate
+          ? textCell('–', { tone: 'muted', title: 'Not known: only a share of the objects was sampled' })
+          : sizeCell(sizes(row).retainedBytes, context.totalShallowBytes, context.retained),
       copy: (row) => String(sizes(row).retainedBytes ?? ''),
     },
     {

@@ -19,6 +19,7 @@ export function launchDetail(launch: StoredLaunch): string {
     launch.cwd ? `in ${launch.cwd.split(/[\\/]/).filter(Boolean).at(-1) ?? launch.cwd}` : '',
     variables > 0 ? `${variables} ${variables === 1 ? 'variable' : 'variables'}` : '',
     launch.pauseAtStart ? '' : 'does not wait',
+    launch.allocationStacks ? 'allocation stacks' : '',
   ];
   return parts.filter(Boolean).join(' · ');
 }

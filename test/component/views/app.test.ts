@@ -250,6 +250,10 @@ describe('comparison', () => {
     const asked = fake.calls.filter(({ name }) => name === 'heap.comparisonObjects').at(-1)?.params;
     expect(asked).toMatchObject({ baseId: 's1', comparedId: 's2', classIndex: 1, side: 'dead' });
     await page.until(() => page.all('holder-row').length === 1);
+    await page.until(() => page.all('site-row').length === 2);
+    expect(fake.calls.filter(({ name }) => name === 'explore.sites').at(-1)?.params).toMatchObject({ snapshotId: 's1', set: { by: 'comparison', classIndex: 1, side: 'dead' } });
+    expect(page.get('allocated-at').textContent).toMatch(/handle \(\/app\/handlers\.py:88\).*8,000 \(88\.9 %\).*<i>warm<\/i>.*9,000 of 10,000 have a known origin/s);
+    expect(page.get('allocated-at').querySelector('i, img')).toBeNull();
     await page.click('side-new');
     await page.until(() => fake.calls.some(({ name, params }) => name === 'heap.comparisonHolders' && (params as { side: string }).side === 'new'));
     expect(location.hash).toContain('class=app.Session');

@@ -166,6 +166,7 @@ describe('object page', () => {
     expect(location.hash).toBe(`${objectHash}?tab=retained`);
     await page.until(() => page.all('object-allocation').length === 1);
     expect(page.get('object-allocation').textContent).toMatch(/remember \/app\/cache\.js:12:7.*<b>main<\/b>/);
+    expect(page.get('allocation-unsure').textContent).toContain('perhaps');
   });
 
   test('looks past a retainer, and counts it again', async () => {

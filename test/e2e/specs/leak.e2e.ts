@@ -23,11 +23,13 @@ interface Sample {
   holder: RegExp;
   /** Steps of a path from the root to one of the objects. */
   path: RegExp;
+  /** Where they are allocated, for targets whose allocations are recorded here. */
+  site: RegExp | null;
 }
 
 const SAMPLES: Sample[] = [
-  { name: 'Python', program: 'python3', file: 'leaky.py', className: '__main__.Session', holder: /__main__[\s\S]*_cache/, path: /_cache/ },
-  { name: 'Node.js', program: process.execPath, file: 'leaky.js', className: 'Session', holder: /cache/i, path: /cache/i },
+  { name: 'Python', program: 'python3', file: 'leaky.py', className: '__main__.Session', holder: /__main__[\s\S]*_cache/, path: /_cache/, site: /leak \(.*leaky\.py:\d+\)/ },
+  { name: 'Node.js', program: process.execPath, file: 'leaky.js', className: 'Session', holder: /cache/i, path: /cache/i, site: null },
 ];
 
 const has = (program: string) => spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0;
@@ -48,7 +50,7 @@ describe.each(HOSTS)('$name', (host) => {
 
     describe.each(SAMPLES.map((sample) => ({ ...sample, missing: has(sample.program) ? '' : `(skipped: ${sample.program} is not installed)` })))(
       '$name $missing',
-      ({ name, program, file, className, holder, path, missing }) => {
+      ({ name, program, file, className, holder, path, site, missing }) => {
         const picture = `${host.name}-${name}`.toLowerCase().replace(/[^a-z]+/g, '-');
         const live = test.skipIf(missing !== '');
         let trigger: string;
@@ -67,6 +69,10 @@ describe.each(HOSTS)('$name', (host) => {
         });
 
         live('photographs the heap before and after', async () => {
+          if (site) {
+            await app.driver.click(testId('record-stacks'));
+            await app.driver.waitFor(`${testId('record-stacks')}[data-recording="true"]`);
+          }
           await app.session.takeSnapshot();
           writeFileSync(trigger, '');
           await app.session.waitForOutput('phase leak end');
@@ -87,6 +93,13 @@ describe.each(HOSTS)('$name', (host) => {
           expect(holders[0]).toMatch(holder);
           expect(holders[0]).toContain(OBJECTS);
           await app.driver.screenshot(`compare-${picture}`);
+        });
+
+        test.skipIf(missing !== '' || site === null)('names where they were allocated', async () => {
+          await app.driver.waitFor(testId('site-row'));
+          const first = await app.driver.text(testId('site-row'));
+          expect(first.trim()).toMatch(site!);
+          expect(first).toContain(`${OBJECTS} (100 %)`);
         });
 
         live('compares accessibly', async () => {
@@ -110,6 +123,11 @@ describe.each(HOSTS)('$name', (host) => {
           await app.snapshot.selectFirstObject(className);
           expect((await app.snapshot.path()).join(' ')).toMatch(path);
           await app.driver.screenshot(`snapshot-${picture}`);
+        });
+
+        test.skipIf(missing !== '' || site === null)('groups the objects by where they were allocated', async () => {
+          await app.driver.click(testId('group-site'));
+          await app.driver.waitForText(testId('group-row'), site!);
         });
 
         live('shows objects accessibly', async () => {

@@ -41,7 +41,7 @@ describe.each(targets)('allocation stacks of $name', ({ path }) => {
     const plain = await openHeap((await host.capture.takeSnapshot({ path: join(dir, 'plain.heapsnapshot'), label: 'plain' })).path);
     expect(await allocationSites(plain)).toBeNull();
 
-    expect(await host.live.allocationStacks({})).toEqual({ since: null });
+    expect(await host.live.allocationStacks({})).toMatchObject({ since: null, canStop: false });
     expect((await host.live.recordAllocationStacks({})).since).toBeGreaterThan(0);
     const from = Date.now();
     await until('new objects', () => (Date.now() - from > 1_500 ? true : null));
@@ -60,6 +60,7 @@ describe.each(targets)('allocation stacks of $name', ({ path }) => {
     const { rows } = await groupRows(await groupTable(heap, 'site', null), { start: 0, end: 200 });
     expect(rows.find(({ name }) => /^(work|remember|Late) \(/.test(name))?.objects).toBeGreaterThan(20);
     expect(rows.reduce((sum, { shallowBytes }) => sum + shallowBytes, 0)).toBe(heap.shallowBytes);
+    await expect(host.live.stopAllocationStacks({})).rejects.toMatchObject({ code: 'unsupported' });
     await host.capture.detach({});
   });
 });

@@ -35,18 +35,22 @@ function processesWith(text: string): string[] {
 }
 
 interface Report {
-  headline: { className: string; objects: number; holder: string };
+  headline: { className: string; objects: number; holder: string; allocatedAt: string | null };
+  allocations: { className: string; known: number; sampled: boolean; sites: { functionName: string; objects: number; share: number }[] }[];
   classes: { name: string; new: { objects: number }; delta: { objects: number } }[];
 }
 
+/** The line of the sample that makes the leaked objects. */
+const leakLine = readFileSync(join(samples, 'leaky.py'), 'utf8').split('\n').findIndex((line) => line.includes('_cache[number] = Session(')) + 1;
+
 describe.each([
-  { kind: 'Node.js', command: [process.execPath, join(samples, 'leaky.js')], className: 'Session', holder: /cache \(Map\)/, skip: false },
-  { kind: 'Python', command: ['python3', join(samples, 'leaky.py')], className: '__main__.Session', holder: /^module __main__ → _cache \(dict\)$/, skip: !hasPython },
-])('record of $kind', ({ command, className, holder, skip }) => {
+  { kind: 'Node.js', command: [process.execPath, join(samples, 'leaky.js')], className: 'Session', holder: /cache \(Map\)/, stacks: false, skip: false },
+  { kind: 'Python', command: ['python3', join(samples, 'leaky.py')], className: '__main__.Session', holder: /^module __main__ → _cache \(dict\)$/, stacks: true, skip: !hasPython },
+])('record of $kind', ({ command, className, holder, stacks, skip }) => {
   it.skipIf(skip)(`finds the planted leak, writes the session and the reports${skip ? ' (needs python3)' : ''}`, async () => {
     const out = join(dir, 'session');
     const marker = `--hold-after=${60 + Math.random()}`;
-    const args = ['record', '--allocations', '32', '--snapshot-at', '2,9', '--out', out, '--fail-on', `${className}:+9999`, '--', ...command, '--churn', '--leak-at', '5', marker];
+    const args = ['record', '--allocations', '32', ...(stacks ? ['--allocation-stacks'] : []), '--snapshot-at', '2,9', '--out', out, '--fail-on', `${className}:+9999`, '--', ...command, '--churn', '--leak-at', '5', marker];
     const { code, stdout, stderr } = await runCli(args);
     expect({ code, stderr }).toMatchObject({ code: 1 });
     expect(stderr).toContain(`GATE FAILED: ${className} +10,000 objects (limit +9,999)`);
@@ -68,6 +72,11 @@ describe.each([
     const report = JSON.parse(readFileSync(join(out, 'comparison.json'), 'utf8')) as Report;
     expect(report.headline).toMatchObject({ className, objects: 10_000 });
     expect(report.headline.holder).toMatch(holder);
+    if (stacks) {
+      expect(report.headline.allocatedAt).toBe(`leaky.py:${leakLine}`);
+      expect(stdout.split('\n')[0]).toContain(`each allocated at \`leaky.py:${leakLine}\``);
+      expect(report.allocations[0]).toMatchObject({ className, known: 10_000, sampled: false, sites: [{ functionName: 'leak', objects: 10_000, share: 1 }] });
+    } else expect(report.allocations).toEqual([]);
     expect(report.classes.find(({ name }) => name === className)).toMatchObject({ new: { objects: 10_000 }, delta: { objects: 10_000 } });
     expect(processesWith(marker)).toEqual([]);
 

@@ -214,7 +214,7 @@ describe.each(found)('sampling on CPython $version', ({ path, minor }) => {
 
   it(`says what it cannot do (${minor})`, async () => {
     const { client } = await start();
-    expect((await client.request('HeapProfiler.startTrackingHeapObjects')).error?.code).toBe(-32601);
+    expect((await client.request('HeapProfiler.addInspectedHeapObject')).error?.code).toBe(-32601);
     expect((await client.request('Profiler.startPreciseCoverage')).error?.code).toBe(-32601);
     const { domains } = await client.call('Schema.getDomains');
     expect((domains as { name: string }[]).map((one) => one.name)).toEqual(['Debugger', 'HeapProfiler', 'Profiler', 'Python', 'Runtime', 'Schema']);

@@ -3,6 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { classIndexOf, nodesOfClass } from '#main/heap/classes.ts';
+import { openHeap } from '#main/heap/open.ts';
+import { setSites } from '#main/heap/set-sites.ts';
+import { liveContract } from '#shared/contracts/live.ts';
+import { sessionsContract } from '#shared/contracts/sessions.ts';
 import { timelineContract } from '#shared/contracts/timeline.ts';
 import { createHarness, type Harness } from './harness.ts';
 
@@ -38,5 +43,19 @@ describe('a launch that waits', () => {
     }, 10_000);
     const { marks } = await timeline.window({ maxPoints: 1_000 });
     expect(marks.find((mark) => mark.kind === 'attach')?.at).toBeLessThanOrEqual(at('first') + slackMs);
+  });
+
+  it.each([
+    { kind: 'Python', command: 'python3', name: 'first.py', text: 'class First:\n    pass\n\n\nkept = First()\nprint("kept", flush=True)\nimport time; time.sleep(60)\n', className: '__main__.First', place: /^<module> \(.*first\.py:5\)$/ },
+    { kind: 'Node.js', command: process.execPath, name: 'first.js', text: 'class First {}\nglobalThis.kept = new First();\nconsole.log("kept"); setInterval(() => {}, 1000);\n', className: 'First', place: /first\.js/ },
+  ])('$kind: allocation stacks are recorded from the first line on, when asked for', async ({ command, name, text, className, place }) => {
+    writeFileSync(join(dir, name), text);
+    const { sessionId } = await h.targets.launch({ command, args: [join(dir, name)], env: {}, allocationStacks: true });
+    await h.waitForOutput(sessionId, 'kept');
+    expect((await h.workbench.client.service(liveContract, sessionId).allocationStacks({})).since).not.toBeNull();
+    const { path } = await h.workbench.client.service(sessionsContract).takeSnapshot({ sessionId });
+    const heap = await openHeap(path);
+    const { groups } = await setSites(heap, nodesOfClass(heap, classIndexOf(heap, className)));
+    expect(groups.map(({ site }) => site)).toEqual([expect.stringMatching(place)]);
   });
 });

@@ -33,10 +33,21 @@ export interface DevToolsClass {
   distance: number;
 }
 
+/** A function of the Allocation view: what was allocated in it and is in the snapshot. */
+export interface DevToolsSite {
+  name: string;
+  scriptName: string;
+  line: number;
+  count: number;
+  liveCount: number;
+}
+
 export interface DevToolsSnapshot {
   nodeCount: number;
   totalBytes: number;
   classes: DevToolsClass[];
+  /** Empty for a snapshot without allocation stacks. */
+  sites: DevToolsSite[];
   problems: string[];
 }
 
@@ -53,6 +64,8 @@ interface DevToolsModule {
 interface DevToolsHeap {
   nodeCount: number;
   totalSize: number;
+  profile: { snapshot: { trace_function_count: number } };
+  allocationTracesTops(): DevToolsSite[];
   aggregatesWithFilter(filter: unknown): Record<string, { name: string; count: number; self: number; maxRet: number; distance: number }>;
 }
 
@@ -106,6 +119,7 @@ export async function readWithDevTools(path: string): Promise<DevToolsSnapshot> 
     nodeCount: heap.nodeCount,
     totalBytes: heap.totalSize,
     classes: aggregates.map(({ name, count, self, maxRet, distance }) => ({ name, objects: count, shallowBytes: self, retainedBytes: maxRet, distance })),
+    sites: heap.profile.snapshot.trace_function_count > 0 ? heap.allocationTracesTops().map(({ name, scriptName, line, count, liveCount }) => ({ name, scriptName, line, count, liveCount })) : [],
     problems,
   };
 }
@@ -115,6 +129,7 @@ export interface MemlabNode {
   type: string;
   self_size: number;
   retainedSize: number;
+  trace_node_id: number;
 }
 
 export interface MemlabHeap {

@@ -71,6 +71,11 @@ describe('what is understood', () => {
     expect(parse(line)).toMatchObject({ ok: true, invocation: { command: 'record', allocationsBytes } });
   });
 
+  it('records the stacks of all allocations when asked', () => {
+    expect(parse('record --allocation-stacks --attach 7')).toMatchObject({ ok: true, invocation: { allocationStacks: true, allocationsBytes: null } });
+    expect(parse('record --attach 7')).toMatchObject({ ok: true, invocation: { allocationStacks: false } });
+  });
+
   it('takes the ending of --out as the format', () => {
     for (const [out, format] of [['a.json', 'json'], ['a.CSV', 'csv'], ['a.htm', 'html'], ['a.txt', 'table']]) {
       expect(parse(`compare x y --out ${out}`)).toMatchObject({ ok: true, invocation: { format } });

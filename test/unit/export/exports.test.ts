@@ -9,10 +9,11 @@ import { comparisonToMarkdown } from '#main/export/to-markdown.ts';
 import { compareHeaps } from '#main/heap/compare.ts';
 import { openHeap } from '#main/heap/open.ts';
 import { comparisonPair, HOSTILE_NAMES } from '#test/fixtures/comparison-pair.ts';
+import { withStacks, type Stacks } from '#test/fixtures/heap/with-stacks.ts';
 
-async function reportOf(options: Parameters<typeof comparisonPair>[0], includeValues = true): Promise<ComparisonReport> {
+async function reportOf(options: Parameters<typeof comparisonPair>[0], includeValues = true, stacks: Stacks | null = null): Promise<ComparisonReport> {
   const { base, compared } = comparisonPair(options);
-  const comparison = await compareHeaps(await openHeap(base), await openHeap(compared));
+  const comparison = await compareHeaps(await openHeap(base), await openHeap(stacks ? withStacks(compared, stacks) : compared));
   return buildComparisonReport(comparison, {
     title: 'Heap comparison: <leaky>',
     base: { name: 'Snapshot 1', takenAt: 0 },
@@ -37,7 +38,9 @@ describe('the model', () => {
       objects: 300,
       retainedBytes: 30_000,
       holder: 'module __main__ → _cache (dict)',
+      allocatedAt: null,
     });
+    expect(leak.allocations).toEqual([]);
     expect(leak.classes[0]).toMatchObject({ name: '__main__.Session', new: { objects: 300, shallowBytes: 14_400, retainedBytes: 30_000 } });
     expect(leak.holders[0]).toMatchObject({ className: '__main__.Session', side: 'new', objects: 300, groups: [{ objects: 300 }] });
     expect(leak.totals.new.objects).toBe(600);
@@ -48,6 +51,50 @@ describe('the model', () => {
     const quiet = await reportOf({ sessions: 0 });
     expect(quiet.headline).toMatchObject({ className: null, text: expect.stringContaining('Nothing grew') as string });
     expect(quiet.holders).toEqual([]);
+  });
+});
+
+describe('where new objects were allocated', () => {
+  const STACKS = { leak: ['leak /app/handlers.py:88', '<module> /app/main.py:3'], warm: ['<b>warm`|</b> /app/=x.py:2'] };
+  const head = { by: 'recording', unsureClasses: ['str'] };
+  const weighted = { by: 'sampling', samplingInterval: 8_192, unsureClasses: ['str'] };
+  const stackOf = (name: string, index: number) => (name === '__main__.Session' ? (index < 290 ? 'leak' : 'warm') : name === 'str' ? 'warm' : null);
+
+  it('is in the headline, the model and every format', async () => {
+    const report = await reportOf({ sessions: 300 }, true, { stacks: STACKS, stackOf, allocations: head });
+    expect(report.headline).toMatchObject({ allocatedAt: 'handlers.py:88', text: expect.stringContaining('held by `module __main__ → _cache (dict)`; each allocated at `handlers.py:88`.') as string });
+    expect(report.allocations.map(({ className, known, sampled, unsure }) => ({ className, known, sampled, unsure }))).toEqual([
+      { className: '__main__.Session', known: 300, sampled: false, unsure: false },
+      { className: 'str', known: 300, sampled: false, unsure: true },
+    ]);
+    expect(report.allocations[0]!.sites[0]).toEqual({ site: 'leak (/app/handlers.py:88)', functionName: 'leak', script: '/app/handlers.py', line: 88, objects: 290, shallowBytes: 290 * 48, share: 290 / 300, samples: 290 });
+    expect((JSON.parse([...comparisonToJson(report)].join('')) as ComparisonReport).allocations).toEqual(report.allocations);
+    const csv = [...comparisonToCsv(report)].map((line) => parseCsvLine(line.slice(0, -2)));
+    expect(csv[0]!.slice(-4)).toEqual(['allocatedAt', 'allocatedAtObjects', 'allocatedAtShare', 'allocatedAtSampled']);
+    expect(csv.find(([name]) => name === '__main__.Session')!.slice(-4)).toEqual(['leak (/app/handlers.py:88)', '290', '0.9667', 'false']);
+    expect(csv.find(([name]) => name === 'str')!.at(-4)).toContain('(unsure)');
+    const { text } = comparisonToMarkdown(report);
+    expect(text).toContain('| `__main__.Session` | `leak (/app/handlers.py:88)` | 290 | 96.7 % |  |');
+    expect(text.replace(/`[^`\n]*`/g, '')).not.toContain('<b>');
+    const { document } = new JSDOM(comparisonToHtml(report).html).window;
+    expect(document.querySelector('.sites')!.textContent).toContain('290 (96.7 %) leak (/app/handlers.py:88)');
+    expect(document.querySelector('.sites b')).toBeNull();
+  });
+
+  it('says that it was sampled, and by how many objects', async () => {
+    const report = await reportOf({ sessions: 300 }, true, { stacks: STACKS, stackOf: (name, index) => (index % 10 === 0 ? stackOf(name, index) : null), allocations: weighted, weightOf: () => 1_000 });
+    expect(report.headline.text).toContain('each allocated at `handlers.py:88` (30 samples)');
+    expect(report.allocations[0]).toMatchObject({ sampled: true, known: 30, sites: [{ objects: 290, samples: 29 }, { objects: 10, samples: 1 }] });
+    expect(comparisonToMarkdown(report).text).toContain('≈ 290');
+    expect(comparisonToHtml(report).html).toContain('estimated from 30 sampled objects');
+  });
+
+  it('is not claimed for a class whose blocks are handed on, nor without stacks', async () => {
+    const report = await reportOf({ sessions: 300 }, true, { stacks: STACKS, stackOf, allocations: { ...head, unsureClasses: ['__main__.Session'] } });
+    expect(report.headline).toMatchObject({ allocatedAt: null });
+    expect(report.headline.text).not.toContain('allocated at');
+    const missing = await reportOf({ sessions: 300 }, true, { stacks: {}, stackOf: () => null, allocations: { by: 'recording', missing: 'a tool was in the way' } });
+    expect(missing.cuts.join()).toContain('a tool was in the way');
   });
 });
 
@@ -118,7 +165,7 @@ describe('CSV', () => {
       expect(line.endsWith('\r\n')).toBe(true);
       expect(line.slice(0, -2)).not.toMatch(/[\r\n\u0000-\u001f\u202e\u200b]/);
       const cells = parseCsvLine(line.slice(0, -2));
-      expect(cells).toHaveLength(22);
+      expect(cells).toHaveLength(26);
       for (const cell of [cells[0]!, cells[1]!, cells[20]!]) expect(cell).not.toMatch(/^\s*[=+\-@]/);
     }
   });

@@ -14,8 +14,8 @@ VERSION = '0.1.0'
 PARTS = ('compat', 'codec', 'static', 'rendezvous', 'httpio', 'websocket', 'wake', 'cfuncs', 'own',
          'gcnative', 'gcevents', 'allocators', 'selfmemory', 'memory', 'workers', 'waiting', 'sizes', 'naming',
          'sink', 'containers', 'instances', 'internals', 'roots', 'walk', 'residue', 'writer',
-         'probes', 'native', 'forking', 'snapshot', 'fields', 'remote', 'faults',
-         'sampling', 'profiles', 'cpusampling', 'domainprofiler',
+         'probes', 'native', 'forking', 'sampling', 'recording', 'snapshot', 'fields', 'remote',
+         'faults', 'profiles', 'cpusampling', 'domainprofiler',
          'referrers', 'linetrace', 'garbage', 'domainruntime', 'domainheap', 'domainmemory',
          'domainrefs', 'domainpython', 'dispatch', 'peer', 'server', 'undo', 'lifecycle')
 

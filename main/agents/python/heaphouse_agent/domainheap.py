@@ -1,5 +1,5 @@
 """The CDP `HeapProfiler` domain."""
-from . import domainruntime, snapshot, workers
+from . import domainruntime, recording, snapshot, workers
 from .compat import gc, gil_enabled, monotonic_ms, sys
 from .faults import LATER, SERVER, Fault, param
 
@@ -39,6 +39,31 @@ def begin_snapshot(session, number, path, wanted, progress, shape):
 def take_heap_snapshot(session, params, number):
     progress = param(params, 'reportProgress', bool, False)
     return begin_snapshot(session, number, None, 'auto', progress, lambda result: {})
+
+
+def record(session, depth=recording.DEFAULT_DEPTH, table_bytes=recording.MAX_TABLE_BYTES):
+    try:
+        recording.start(session, depth, table_bytes)
+    except ValueError as refused:
+        raise Fault(SERVER, str(refused))
+
+
+def start_tracking(session, params, number):
+    """As V8: from now on snapshots tell where new objects were allocated. Without trackAllocations
+    there is nothing to do: our ids are addresses."""
+    if param(params, 'trackAllocations', bool, False) and recording.owner() is not session:
+        record(session)
+    return {}
+
+
+def stop_tracking(session, params, number):
+    """As V8: a snapshot, then the end of the recording."""
+    def shape(result):
+        if recording.owner() is session:
+            recording.stop()
+        return {}
+    return begin_snapshot(session, number, None, 'auto', param(params, 'reportProgress', bool, False),
+                          shape)
 
 
 def tracked():
@@ -137,4 +162,6 @@ METHODS = {
     'HeapProfiler.takeHeapSnapshot': take_heap_snapshot,
     'HeapProfiler.collectGarbage': collect_garbage,
     'HeapProfiler.getObjectByHeapObjectId': get_object,
+    'HeapProfiler.startTrackingHeapObjects': start_tracking,
+    'HeapProfiler.stopTrackingHeapObjects': stop_tracking,
 }

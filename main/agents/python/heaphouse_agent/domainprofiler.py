@@ -1,6 +1,6 @@
 """Sampling over time: allocations (`HeapProfiler.startSampling` …) and the CPU (`Profiler`); and
 what DevTools sends to any target and we have nothing for: answered, and nothing else."""
-from . import cpusampling, profiles, sampling, websocket, workers
+from . import cpusampling, profiles, recording, sampling, websocket, workers
 from .codec import encode
 from .faults import LATER, PARAMS, SERVER, Fault, param
 
@@ -116,6 +116,8 @@ def leave(session):
     end_cpu(session)
     if sampling.State.session is session:
         sampling.leave()
+    if recording.owner() is session:
+        recording.stop()
 
 
 def nothing(session, params, number):

@@ -1,5 +1,5 @@
 """The `Python` domain: what no standard domain of the protocol has a place for."""
-from . import cfuncs, domainheap, forking, gcevents, native, rendezvous, sampling
+from . import cfuncs, domainheap, forking, gcevents, native, recording, rendezvous, sampling
 from .compat import gil_enabled, os, sys
 from .faults import LATER, PARAMS, SERVER, Fault, param
 
@@ -37,6 +37,7 @@ def get_info(session, params, number):
     reason = forking.objection()
     lacking = native.objection()
     unsampled = sampling.objection()
+    unrecorded = recording.objection()
     uninterned = (None if sys.version_info >= (3, 14) and gil
                   else lacking or native.interned_objection())
     return {
@@ -57,6 +58,8 @@ def get_info(session, params, number):
                 'available': False, 'reason': 'this Python was built without _ctypes'},
             'allocationSampling': {'available': not unsampled} if not unsampled else {
                 'available': False, 'reason': unsampled},
+            'allocationRecording': {'available': not unrecorded} if not unrecorded else {
+                'available': False, 'reason': unrecorded},
             'cpuProfile': {'available': True},
             'gcEvents': {'available': True},
             'internedStrings': {'available': not uninterned} if not uninterned else {
@@ -100,6 +103,32 @@ def cancel_heap_snapshot(session, params, number):
     return {}
 
 
+def whole(params, name, default, least, most):
+    value = param(params, name, int, default)
+    if not least <= value <= most:
+        raise Fault(PARAMS, "'%s' must be a whole number from %d to %d" % (name, least, most))
+    return value
+
+
+def start_recording(session, params, number):
+    depth = whole(params, 'stackDepth', recording.DEFAULT_DEPTH, 1, recording.MAX_DEPTH)
+    most = whole(params, 'maxTableBytes', recording.MAX_TABLE_BYTES, recording.PIECE_BYTES,
+                 recording.MAX_TABLE_BYTES)
+    domainheap.record(session, depth, most)
+    return recording.state()
+
+
+def stop_recording(session, params, number):
+    if recording.owner() is not session:
+        raise Fault(SERVER, 'no recording of allocations was started by this client')
+    recording.stop()
+    return recording.state()
+
+
+def get_recording(session, params, number):
+    return recording.state()
+
+
 def detach(session, params, number):
     """Answers, then leaves: the connection closes when nothing of the agent is left."""
     agent = session.agent
@@ -119,5 +148,8 @@ METHODS = {
     'Python.collectGarbage': collect_garbage,
     'Python.writeHeapSnapshot': write_heap_snapshot,
     'Python.cancelHeapSnapshot': cancel_heap_snapshot,
+    'Python.startAllocationRecording': start_recording,
+    'Python.stopAllocationRecording': stop_recording,
+    'Python.getAllocationRecording': get_recording,
     'Python.detach': detach,
 }

@@ -1,5 +1,5 @@
 """Starting, forking and ending: the one agent of this process."""
-from . import (VERSION, forking, gcevents, linetrace, memory, native, own, rendezvous as meeting, sampling,
+from . import (VERSION, forking, gcevents, linetrace, memory, native, own, recording, rendezvous as meeting, sampling,
                undo, workers)
 from .compat import _thread, atexit, deque, epoch_ms, os, sys, time
 from .dispatch import Session
@@ -199,6 +199,7 @@ class Agent(object):
             job.end(None, 'cancelled')
         native.unload()
         workers.Loan.all_back()
+        recording.stop()
         sampling.leave()
         if self.cpu is not None:
             self.cpu.stop()
@@ -236,6 +237,7 @@ class Agent(object):
 
     def at_exit(self):
         if os.getpid() == self.waker.pid:
+            recording.stop()
             sampling.leave()
             for path in self.files:
                 meeting.withdraw(path)
@@ -252,6 +254,7 @@ class Agent(object):
         workers.Hurry.forked()
         self.server.stop_waiting()
         sampling.forked()
+        recording.stop()
         linetrace.disarm_all()
         self.gc.remove()
         self.hooks.remove()

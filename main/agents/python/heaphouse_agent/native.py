@@ -9,7 +9,7 @@ from .static import Builtin, Function, MethodDescriptor, Module
 
 import _weakref
 
-ABI = 3
+ABI = 4
 OLDEST, NEWEST = (3, 8), (3, 15)
 WALL = 0x40000000  # __WALL: also children without an exit signal
 CHECK_SECONDS = 10.0
@@ -18,7 +18,7 @@ CHECK_SECONDS = 10.0
 SLOTS = {name: number for number, name in enumerate((
     'layout', 'types', 'strings', 'first', 'synthetic', 'edges', 'counts', 'frames', 'marks',
     'seeds', 'held', 'granules', 'head', 'middle', 'tail', 'file', 'pipe', 'probes', 'witness',
-    'start', 'estimate', 'keep', 'sized', 'places'))}
+    'start', 'estimate', 'keep', 'sized', 'places', 'sites', 'sitesKind'))}
 
 # Modules whose C types may be asked for their size: they only add up fields.
 SIZED = ('_asyncio', '_collections', '_decimal', '_elementtree', '_functools', '_hashlib', '_io',
@@ -355,6 +355,9 @@ class Hand(object):
         put('estimate', blocks - blocks // 8)
         put('pipe', pipe_fd)
         put('file', -1 if file_fd is None else file_fd)
+        finder, kind = plan['sites']  # see recording.py
+        put('sites', finder)
+        put('sitesKind', kind)
 
     def sow(self, found):
         """Last of all: what is ours, in the frames as they are now. `found`: own.seeds()."""
@@ -390,7 +393,10 @@ def head_of(meta, header):
     del limits['idsUnique']
     header = dict(header)
     del header['limits']
-    text = encode({'meta': meta, 'trace_function_count': 0, 'heaphouse': header})
+    if header.get('allocations', {}).get('by') == 'sampling' and 'missing' not in header['allocations']:
+        meta = dict(meta, node_fields=meta['node_fields'] + ['sample_weight'],
+                    node_types=meta['node_types'] + ['number'])
+    text = encode({'meta': meta, 'heaphouse': header})
     assert text.endswith('}}')
     return ('{"snapshot":{"node_count":"@counts"' + ',' + text[1:-2] + ',"limits":'
             + encode(limits)[:-1] + ',"idsUnique":true}' + '}}')

@@ -1,4 +1,5 @@
-"""Allocation sampling: which lines allocated what is still alive (native/sampler.c).
+"""Allocation sampling: which lines allocated what is still alive (native/sampler.c). Recording every
+allocation (recording.py) is done by the same library.
 
 The library is loaded at the first use, checked against this interpreter on stacks that are known,
 and stays mapped afterwards: another tool may have kept a pointer to it. Nothing of the program is
@@ -7,7 +8,7 @@ changed but the two tables of allocators, and those only between start and stop.
 from . import cfuncs, memory, workers
 from .compat import LINUX, array, gil_enabled, os, sys
 
-ABI = 1
+ABI = 2
 OLDEST, NEWEST = (3, 8), (3, 15)
 DEFAULT_INTERVAL = 32768  # bytes, as V8
 MIN_INTERVAL, MAX_INTERVAL = 64, 1 << 30
@@ -19,6 +20,7 @@ TITLES = {DEEPER: '(outer frames left out)', NO_PYTHON: '(no Python code)'}
 # Where a thread state has its C frame (3.11, 3.12), and a frame whose it is: fixed in a release.
 C_FRAME, C_FRAME_CURRENT = 56, {(3, 11): 8, (3, 12): 0}
 OWNER_312, LAST_OWNER = 70, 2  # beyond: frames of C
+LASTI_UNIT = 2 if sys.version_info[:2] == (3, 10) else 1  # bytes a step of f_lasti in C
 
 
 class Unfit(Exception):
@@ -30,6 +32,7 @@ class State(object):
     functions = None
     reason = None
     session = None  # whose sampling runs
+    recorder = None  # whose recording runs, see recording.py
     collected = False  # the running profile includes what was freed
 
 
@@ -85,6 +88,8 @@ def _load():
                        ('hs_start', 'long+gil'), ('hs_stop', 'long+gil'),
                        ('hs_counts', 'void+gil'), ('hs_export', 'long+gil'),
                        ('hs_clear', 'void+gil'), ('hs_forked', 'void+gil'),
+                       ('hs_record', 'long+gil'), ('hs_end_record', 'long+gil'),
+                       ('hs_sites', 'void+gil'),
                        ('hs_around', 'void+gil')):
         functions[name] = cfuncs.function(library, name, kind)
         if functions[name] is None:
@@ -139,7 +144,7 @@ def _offsets(functions):
     if words[3] != interpreter:
         raise Unfit('the agent runs in another interpreter than the main one')
     start = type(code).__basicsize__
-    hop = owner = instruction = -1
+    hop = owner = instruction = lasti = -1
     if has_c_frame:
         at, hop = C_FRAME, C_FRAME_CURRENT[version]
         if words[25 + hop // 8] != inner:
@@ -156,9 +161,27 @@ def _offsets(functions):
         size = len(code.co_code)
         instruction = _place(words, lambda word: first <= word < first + size,
                              'the instruction of a frame')
+    else:
+        lasti = _lasti(caller)
     del frame, caller  # they refer to this very frame
     return array('q', [interpreter, at, hop, code_at, back_at, instruction, owner, LAST_OWNER,
-                       start, id(type(code)), id(workers._body.__code__)])
+                       start, id(type(code)), id(workers._body.__code__), lasti,
+                       LASTI_UNIT, version[0] * 100 + version[1]])
+
+
+def _lasti(frame):
+    """Where frames up to 3.10 have their last instruction: the same in all that wait for a call."""
+    size = type(frame).__basicsize__
+    found = None
+    while frame is not None:
+        words = array('i', cfuncs.text_at(cfuncs.handle(), id(frame), size // 8 * 8))
+        wanted = frame.f_lasti // LASTI_UNIT
+        here = set([at for at in range(6, len(words)) if words[at] == wanted])
+        found = here if found is None else found & here
+        frame = frame.f_back
+    if not found or len(found) != 1:
+        raise Unfit('the last instruction of a frame is elsewhere')
+    return found.pop() * 4
 
 
 def _known(functions):
@@ -216,7 +239,13 @@ def start(session, interval, depth):
     if failed:
         raise ValueError('the allocation sampler did not start: ' + os.strerror(failed))
     State.session = session
-    memory.Meter.around = staticmethod(around)
+    State.collected = False
+    stand_in_front(True)
+
+
+def stand_in_front(wanted):
+    """Figures of the allocators are read around us while we are in front of them."""
+    memory.Meter.around = staticmethod(around) if wanted else None
 
 
 def stop():
@@ -224,16 +253,16 @@ def stop():
     if State.session is not None:
         State.session = None
         State.functions['hs_stop']()
-        memory.Meter.around = None
+        stand_in_front(State.recorder is not None)
 
 
 def clear():
-    if State.functions is not None and not running():
-        State.functions['hs_clear']()
+    if State.functions is not None:
+        State.functions['hs_clear']()  # what has ended; the rest goes on
 
 
 def leave():
-    """Nothing of ours runs any more."""
+    """No sampling runs any more."""
     stop()
     clear()
 
@@ -245,10 +274,17 @@ def forked():
         leave()
 
 
+def figures():
+    # type: () -> array
+    """What the library counts, see hs_counts."""
+    block = array('Q', bytes(8 * 14))
+    _give(State.functions['hs_counts'], block)
+    return block
+
+
 def counts():
     # type: () -> dict
-    block = array('Q', bytes(64))
-    _give(State.functions['hs_counts'], block)
+    block = figures()
     return {'samplingInterval': block[6], 'samples': block[3], 'lastOrdinal': block[4],
             'dropped': block[5], 'interrupted': not block[1],
             'allocatedBytes': round(array('d', block[7:8].tobytes())[0])}
@@ -258,8 +294,7 @@ class Taken(object):
     """A copy of what was sampled; holds the code objects it speaks of."""
 
     def __init__(self, interval_since=0):
-        block = array('Q', bytes(64))
-        _give(State.functions['hs_counts'], block)
+        block = figures()
         nodes = array('Q', bytes(8 * NODE_WORDS * (block[2] + 64)))
         entries = array('Q', bytes(8 * ENTRY_WORDS * (block[3] + 256)))
         request = array('Q', [nodes.buffer_info()[0], block[2] + 64,
@@ -271,9 +306,9 @@ class Taken(object):
         self.parents = nodes[0:self.count * NODE_WORDS:NODE_WORDS]
         self.lines = nodes[1:self.count * NODE_WORDS:NODE_WORDS]
         places = nodes[2:self.count * NODE_WORDS:NODE_WORDS]
-        figures = array('d', nodes[:self.count * NODE_WORDS].tobytes())
+        floats = array('d', nodes[:self.count * NODE_WORDS].tobytes())
         self.live_bytes, self.live_count, self.total_bytes, self.total_count = [
-            figures[at:self.count * NODE_WORDS:NODE_WORDS] for at in (3, 4, 5, 6)]
+            floats[at:self.count * NODE_WORDS:NODE_WORDS] for at in (3, 4, 5, 6)]
         known = {}
         held = cfuncs._ctypes.PyObj_FromPtr
         self.codes = []

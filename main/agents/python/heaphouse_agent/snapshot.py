@@ -1,5 +1,6 @@
 """Taking a heap snapshot: choosing the mode, collecting the roots, running and ending the job."""
-from . import forking, native, own, residue, roots as roots_module, websocket, workers, writer
+from . import (forking, native, own, recording, residue, roots as roots_module, websocket, workers,
+               writer)
 from .codec import decode, encode
 from .compat import array, gc, high_fd, monotonic_ms, epoch_ms, os, sys, time
 from .sink import ChunkSink, FileSink
@@ -204,8 +205,11 @@ class Job(object):
                 'frozenObjectsListed': self.mode in CONSISTENT or not gc.get_freeze_count(),
             },
         }
+        sites, allocations = recording.for_snapshot(self.mode)
+        if allocations is not None:
+            header['allocations'] = allocations
         return {'mode': self.mode, 'roots': roots, 'marks': marks, 'header': header,
-                'granules': list(granules), 'seeds': own.seeds()}
+                'granules': list(granules), 'sites': (recording.finder(sites), sites), 'seeds': own.seeds()}
 
     def _fork(self):
         began = monotonic_ms()

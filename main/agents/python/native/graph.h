@@ -251,4 +251,5 @@ static void walk(void) {
     if (d && find(d) == NONE && map_get(&S.own, (u64)d) == NONE) NODE(plan, node_new(d)) = FOLDED; /* no edges of its own */
     residue(estimate);
     interned(estimate);
+    find_sites();
 }

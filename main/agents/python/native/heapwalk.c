@@ -12,10 +12,11 @@
 #include "plan.h"
 #include "edges.h"
 #include "output.h"
+#include "sites.h"
 #include "graph.h"
 #include "write.h"
 
-enum { ABI = 3 };
+enum { ABI = 4 };
 
 EXPORT int hh_abi(void) { return ABI; }
 

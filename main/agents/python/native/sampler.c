@@ -23,22 +23,23 @@
 #include "system.h"
 
 typedef double f64;
-enum { ABI = 1, MAX_DEPTH = 256, MAX_NODES = 1 << 20, MAX_LIVE = 1 << 21, FILTER = 1 << 16, PATIENCE = 20000 };
+enum { ABI = 2, MAX_LIVE = 1 << 21, FILTER = 1 << 16, PATIENCE = 20000 };
 
 extern void *_PyThreadState_UncheckedGet(void) WEAK;
 extern void *PyThreadState_GetUnchecked(void) WEAK;
+extern void *PyInterpreterState_Head(void) WEAK;
+extern void *PyInterpreterState_Next(void *) WEAK;
 extern void PyMem_GetAllocator(int, void *) WEAK;
-extern int PyFrame_GetLineNumber(void *) WEAK;
 extern int PyCode_Addr2Line(void *, int) WEAK;
 extern void Py_IncRef(void *) WEAK;
 extern void *PyMem_Malloc(u64) WEAK;
 extern void *PyObject_Malloc(u64) WEAK;
 extern void PyObject_Free(void *) WEAK;
+extern int PyRefTracer_SetTracer(int (*)(void *, int, void *), void *) WEAK; /* 3.13+ */
+extern int (*PyRefTracer_GetTracer(void **))(void *, int, void *) WEAK;
 
-/* What sampler.py found out about this interpreter, in this order. */
-enum { O_INTERPRETER, O_FRAME, O_HOP, O_CODE, O_BACK, O_INSTRUCTION, O_OWNER, O_LAST_OWNER, O_CODE_START,
-       O_CODE_TYPE, O_OWN_CODE, OFFSETS };
-static i64 O[OFFSETS];
+#include "stacks.h"
+#include "record.h"
 
 struct allocator {
     void *ctx;
@@ -49,13 +50,13 @@ struct allocator {
 };
 static struct allocator behind[3]; /* by domain; 0 stays empty */
 
-struct node { u32 parent, line; void *code; f64 bytes, count, total_bytes, total_count; };
+/* What the samples of a call stand for; parallel to the calls of the tree. */
+struct figures { f64 bytes, count, total_bytes, total_count; };
 struct entry { u64 at; u32 node, unused; u64 ordinal, size; f64 count; };
 
-static struct node *nodes;
-static u64 node_room, node_count;
-static u32 *node_slots;
-static u64 node_mask;
+static struct tree sampled;
+static struct figures *figures;
+static u64 figures_room;
 static struct entry *entries;
 static u64 entry_mask, entry_count;
 static u8 filter[FILTER]; /* how many entries fall on it; 255: at least so many */
@@ -74,18 +75,6 @@ static int take_lock(void) {
 }
 static void give_lock(void) { __atomic_store_n(&lock, 0, __ATOMIC_RELEASE); }
 
-static void *room(u64 size) {
-    long at = sys6(SYS_MMAP, 0, (long)size, 3, 0x22, -1, 0);
-    return at < 0 && at > -4096 ? 0 : (void *)at;
-}
-static void unroom(void *at, u64 size) {
-    if (at) sys6(SYS_MUNMAP, (long)at, (long)size, 0, 0, 0, 0);
-}
-
-HOT u64 mix(u64 a) {
-    a = (a >> 4) * 0x9E3779B97F4A7C15ul;
-    return a ^ (a >> 29);
-}
 #define FILTER_AT(p) (filter[((u64)(p) >> 4) * 0x9E3779B97F4A7C15ul >> 48])
 
 /* exp(-x) for x >= 0, to 1e-9: the series at x / 2^k, squared k times. */
@@ -116,94 +105,15 @@ static i64 next_gap(void) {
     return gap > 1e15 ? (i64)1e15 : (i64)gap;
 }
 
-/* The stack: code and line of each frame, innermost first. */
-struct place { void *code; u32 line; };
-
-static int is_code(void *code) { return code && TYPE(code) == (void *)O[O_CODE_TYPE]; }
-
-static void *thread_state(void) {
-    return _PyThreadState_UncheckedGet ? _PyThreadState_UncheckedGet()
-           : PyThreadState_GetUnchecked ? PyThreadState_GetUnchecked() : 0;
-}
-
-/* Number of frames; `last` is the outermost one's code when the whole stack was seen, else null. */
-static u32 stack(void *state, struct place *found, u32 limit, void **last) {
-    u32 n = 0, seen = 0;
-    *last = 0;
-    void *frame = PTR(state, O[O_FRAME]);
-    if (frame && O[O_HOP] >= 0) frame = PTR(frame, O[O_HOP]);
-    for (; frame; frame = PTR(frame, O[O_BACK])) {
-        if (++seen > 4096) {
-            *last = 0;
-            break;
-        }
-        if (O[O_OWNER] >= 0 && *((u8 *)frame + O[O_OWNER]) > O[O_LAST_OWNER]) continue; /* of C, no Python runs in it */
-        void *code = (void *)((u64)PTR(frame, O[O_CODE]) & ~3ul);
-        if (!is_code(code)) continue;
-        *last = code;
-        if (n == limit) {
-            if (seen > limit + 64) {
-                *last = 0;
-                break; /* deep: not worth going on to the bottom */
-            }
-            continue;
-        }
-        int line = 0;
-        if (O[O_INSTRUCTION] < 0) line = PyFrame_GetLineNumber(frame);
-        else {
-            i64 at = (i64)PTR(frame, O[O_INSTRUCTION]) - (i64)code - O[O_CODE_START];
-            if (at < -2 || at > 0x7FFFFFF) at = -1;
-            line = PyCode_Addr2Line(code, (int)at);
-        }
-        found[n].code = code;
-        found[n].line = line > 0 ? (u32)line : 0;
-        n++;
-    }
-    return n;
-}
-
-static u64 node_hash(u32 parent, void *code, u32 line) {
-    return mix((u64)code ^ (u64)parent * 0x9E3779B1ul << 20 ^ (u64)line << 4);
-}
-
-/* NONE when there is no room. */
-static u32 node_of(u32 parent, void *code, u32 line) {
-    u64 i = node_hash(parent, code, line) & node_mask;
-    for (; node_slots[i]; i = (i + 1) & node_mask) {
-        struct node *n = nodes + node_slots[i] - 1;
-        if (n->parent == parent && n->code == code && n->line == line) return node_slots[i] - 1;
-    }
-    if (node_count >= MAX_NODES) return NONE;
-    if (node_count == node_room) {
-        struct node *more = room(node_room * 2 * sizeof *nodes);
-        u32 *slots = room(node_room * 4 * 4);
-        if (!more || !slots) {
-            unroom(more, node_room * 2 * sizeof *nodes);
-            unroom(slots, node_room * 4 * 4);
-            return NONE;
-        }
-        copy(more, nodes, node_count * sizeof *nodes);
-        unroom(nodes, node_room * sizeof *nodes);
-        unroom(node_slots, (node_mask + 1) * 4);
-        nodes = more;
-        node_room *= 2;
-        node_slots = slots;
-        node_mask = node_room * 2 - 1;
-        for (u32 n = 1; n < node_count; n++) {
-            u64 at = node_hash(nodes[n].parent, nodes[n].code, nodes[n].line) & node_mask;
-            while (node_slots[at]) at = (at + 1) & node_mask;
-            node_slots[at] = n + 1;
-        }
-        i = node_hash(parent, code, line) & node_mask;
-        while (node_slots[i]) i = (i + 1) & node_mask;
-    }
-    struct node *made = nodes + node_count;
-    made->parent = parent;
-    made->line = line;
-    made->code = code;
-    if (code) Py_IncRef(code);
-    node_slots[i] = (u32)++node_count;
-    return (u32)node_count - 1;
+static int figures_grow(void) {
+    if (figures_room >= sampled.room) return 1;
+    struct figures *more = room(sampled.room * sizeof *more);
+    if (!more) return 0;
+    if (figures) copy(more, figures, figures_room * sizeof *more);
+    unroom(figures, figures_room * sizeof *more);
+    figures = more;
+    figures_room = sampled.room;
+    return 1;
 }
 
 static struct entry *entry_place(u64 at) {
@@ -226,7 +136,7 @@ static int entries_grow(void) {
 }
 
 static void forget_entry(struct entry *e) {
-    struct node *n = nodes + e->node;
+    struct figures *n = figures + e->node;
     n->bytes -= e->count * (f64)e->size;
     n->count -= e->count;
     u8 *f = &FILTER_AT(e->at);
@@ -256,28 +166,30 @@ static __attribute__((noinline, cold)) void freed(void *at) {
 }
 
 static __attribute__((noinline, cold)) void sample(void *at, u64 size) {
-    static struct place found[MAX_DEPTH]; /* under the lock of the main interpreter */
+    static struct step found[MAX_DEPTH]; /* under the lock of the main interpreter */
     left = next_gap();
     if (!active) {
         left = 1l << 60;
         return;
     }
     void *state = thread_state(), *last = 0;
-    if (state && PTR(state, 16) != (void *)O[O_INTERPRETER]) return; /* prev, next, interp: 3.8 to 3.15 */
+    if (state && !is_main(state)) return;
     if (!take_lock()) {
         dropped++;
         return;
     }
-    u32 n = state ? stack(state, found, (u32)depth_limit, &last) : 0;
+    int cut = 0;
+    u32 n = state ? steps(state, found, (u32)depth_limit, &last, &cut) : 0;
     if (last && last == (void *)O[O_OWN_CODE]) goto done; /* a thread of the agent */
     u32 node = 0;
-    if (n == depth_limit) node = node_of(0, 0, 1); /* the outer frames are left out */
-    if (!n) node = node_of(0, 0, 2); /* no Python code runs */
+    if (cut) node = call_of(&sampled, 0, 0, DEEPER);
+    if (!n) node = call_of(&sampled, 0, 0, NO_PYTHON);
     while (n && node != NONE) {
         n--;
-        node = node_of(node, found[n].code, found[n].line);
+        u32 line = is_code(found[n].code) ? line_of(found + n) : NONE;
+        if (line != NONE) node = call_of(&sampled, node, found[n].code, line);
     }
-    if (node == NONE || (entry_count * 2 > entry_mask && !entries_grow())) {
+    if (node == NONE || !figures_grow() || (entry_count * 2 > entry_mask && !entries_grow())) {
         dropped++;
         goto done;
     }
@@ -291,7 +203,7 @@ static __attribute__((noinline, cold)) void sample(void *at, u64 size) {
     entry_count++;
     u8 *f = &FILTER_AT(at);
     if (*f != 255) ++*f;
-    struct node *p = nodes + node;
+    struct figures *p = figures + node;
     p->bytes += count * (f64)size;
     p->count += count;
     p->total_bytes += count * (f64)size;
@@ -303,6 +215,7 @@ done:
 
 HOT void *noted(void *at, u64 size) {
     if (__builtin_expect(at != 0, 1)) {
+        if (__builtin_expect(recording, 0)) record(at);
         if (!size) size = 1;
         if (__builtin_expect((left -= (i64)size) < 0, 0)) sample(at, size);
     }
@@ -317,10 +230,12 @@ HOT void *noted(void *at, u64 size) {
     static void *realloc_##d(void *ctx, void *p, u64 n) { \
         void *at = behind[d].realloc(ctx, p, n); \
         if (at && p && SEEN(p)) freed(p); \
+        if (__builtin_expect(recording, 0) && at && p && p != at) unrecord(p); \
         return noted(at, n); \
     } \
     static void free_##d(void *ctx, void *p) { \
         if (SEEN(p)) freed(p); \
+        if (__builtin_expect(recording, 0)) unrecord(p); \
         behind[d].free(ctx, p); \
     }
 DOMAIN(1)
@@ -356,8 +271,8 @@ EXPORT int hs_setup(const i64 *offsets) {
         !PyMem_Free || !PyObject_Malloc || !PyObject_Free)
         return 1;
     if (!_PyThreadState_UncheckedGet && !PyThreadState_GetUnchecked) return 2;
-    if (!PyCode_Addr2Line || !PyFrame_GetLineNumber) return 3;
-    if (active) return 4;
+    if (!PyCode_Addr2Line) return 3;
+    if (active || recording) return 4;
     for (int i = 0; i < OFFSETS; i++) O[i] = offsets[i];
     return 0;
 }
@@ -373,86 +288,140 @@ EXPORT void hs_thread(u64 *to) {
 }
 
 /* The caller's stack as pairs (code, line), for the check of the offsets. */
-EXPORT long hs_probe(u64 *found) {
-    struct place places[16];
+EXPORT long hs_probe(u64 *to) {
+    struct step found[16];
     void *last, *state = thread_state();
-    u32 n = state && PTR(state, 16) == (void *)O[O_INTERPRETER] ? stack(state, places, 16, &last) : 0;
-    for (u32 i = 0; i < n; i++) {
-        found[2 * i] = (u64)places[i].code;
-        found[2 * i + 1] = places[i].line;
+    int cut;
+    u32 many = is_main(state) ? steps(state, found, 16, &last, &cut) : 0, n = 0;
+    for (u32 i = 0; i < many; i++) {
+        u32 line = is_code(found[i].code) ? line_of(found + i) : NONE;
+        if (line == NONE) continue;
+        to[2 * n] = (u64)found[i].code;
+        to[2 * n++ + 1] = line;
     }
+    if (!active && !recording && !sampled.calls && !recorded.calls) let_go_of_codes();
     return n;
 }
 
-EXPORT long hs_start(const u64 *options) {
-    if (active) return 16; /* EBUSY */
-    interval = options[0] < 1 ? 1 : options[0];
-    depth_limit = options[1] < 1 ? 1 : options[1] > MAX_DEPTH ? MAX_DEPTH : options[1];
-    seed = (options[2] ^ (u64)(now_ms() * 1e6) ^ (u64)(cpu_ms() * 1e6) << 20) | 1;
-    node_room = 4096;
-    node_mask = node_room * 2 - 1;
-    entry_mask = 8191;
-    nodes = room(node_room * sizeof *nodes);
-    node_slots = room((node_mask + 1) * 4);
-    entries = room((entry_mask + 1) * sizeof *entries);
-    if (!nodes || !node_slots || !entries) {
-        unroom(nodes, node_room * sizeof *nodes);
-        unroom(node_slots, (node_mask + 1) * 4);
-        unroom(entries, (entry_mask + 1) * sizeof *entries);
-        nodes = 0, node_slots = 0, entries = 0;
-        return 12; /* ENOMEM */
-    }
-    __builtin_memset(filter, 0, sizeof filter);
-    node_count = 1; /* the root */
-    entry_count = ordinal = dropped = 0;
-    allocated = 0;
-    left = next_gap();
-    active = 1;
+/* In front of the allocators, unless still in a chain that another tool keeps: there passing on becomes noting again. */
+static void install(void) {
     for (int domain = 1; domain < 3; domain++) {
-        /* Still in a chain that another tool keeps: passing on has become noting again. */
         if (installed && in_chain(domain)) continue;
         PyMem_GetAllocator(domain, &behind[domain]);
         struct allocator a = ours(domain);
         PyMem_SetAllocator(domain, &a);
     }
     installed = 1;
-    return 0;
 }
 
-/* 0: taken out; 1: another tool is in front of us (or has removed us), and we only pass on. */
-EXPORT long hs_stop(void) {
-    active = 0;
-    left = 1l << 60;
-    __builtin_memset(filter, 0, sizeof filter);
-    if (!installed) return 0;
+/* 0: taken out, or still wanted; 1: another tool is in front of us (or has removed us), and we only pass on. */
+static long uninstall(void) {
+    if (!installed || active || recording) return 0;
     if (!is_ours(1) || !is_ours(2)) return 1;
     for (int domain = 1; domain < 3; domain++) PyMem_SetAllocator(domain, &behind[domain]);
     installed = 0;
     return 0;
 }
 
-/* active, in place, nodes, entries, ordinal, dropped, interval, then bytes allocated as a double. */
+/* Both in place right now? What has missed a free must not be believed again. */
+static int in_place(void) { return installed && in_chain(1) && in_chain(2); }
+
+static int gap_sampled, gap_recorded;
+static void note_gaps(void) {
+    if (!active && !recording) return;
+    if (in_place()) return;
+    gap_sampled |= active;
+    gap_recorded |= recording;
+}
+
+EXPORT long hs_start(const u64 *options) {
+    if (active) return 16; /* EBUSY */
+    note_gaps();
+    interval = options[0] < 1 ? 1 : options[0];
+    depth_limit = options[1] < 1 ? 1 : options[1] > MAX_DEPTH ? MAX_DEPTH : options[1];
+    seed = (options[2] ^ (u64)(now_ms() * 1e6) ^ (u64)(cpu_ms() * 1e6) << 20) | 1;
+    entry_mask = 8191;
+    entries = room((entry_mask + 1) * sizeof *entries);
+    if (!entries || !tree_begin(&sampled) || !figures_grow()) {
+        unroom(entries, (entry_mask + 1) * sizeof *entries);
+        entries = 0;
+        tree_end(&sampled);
+        return 12; /* ENOMEM */
+    }
+    __builtin_memset(filter, 0, sizeof filter);
+    entry_count = ordinal = dropped = 0;
+    allocated = 0;
+    left = next_gap();
+    gap_sampled = 0;
+    active = 1;
+    install();
+    return 0;
+}
+
+EXPORT long hs_stop(void) {
+    active = 0;
+    left = 1l << 60;
+    __builtin_memset(filter, 0, sizeof filter);
+    return uninstall();
+}
+
+/* options: deepest stack, most pieces of the shadow (256 KiB for 1 MiB of addresses). */
+EXPORT long hs_record(const u64 *options) {
+    if (recording) return 16;
+    note_gaps();
+    record_depth = options[0] < 1 ? 1 : options[0] > MAX_DEPTH ? MAX_DEPTH : options[0];
+    leaves_limit = options[1];
+    record_dropped = 0;
+    if (!tree_begin(&recorded)) {
+        tree_end(&recorded);
+        return 12;
+    }
+    previous_count = 0;
+    gap_recorded = 0;
+    recording = 1;
+    if (!active) left = 1l << 60;
+    install();
+    void *data;
+    if (PyRefTracer_SetTracer && PyRefTracer_GetTracer && !PyRefTracer_GetTracer(&data)) PyRefTracer_SetTracer(tell, 0);
+    return 0;
+}
+
+EXPORT long hs_end_record(void) {
+    recording = 0;
+    if (tells()) PyRefTracer_SetTracer(0, 0);
+    return uninstall();
+}
+
+/* active, in place, nodes, entries, ordinal, dropped, interval, then bytes allocated as a double; then of the recording:
+ * on, in place, calls, pieces of the shadow, dropped, told of every object. */
 EXPORT void hs_counts(u64 *to) {
+    note_gaps();
     to[0] = (u64)active;
-    to[1] = (u64)(installed && in_chain(1) && in_chain(2));
-    to[2] = node_count;
+    to[1] = (u64)(active && !gap_sampled);
+    to[2] = sampled.count;
     to[3] = entry_count;
     to[4] = ordinal;
     to[5] = dropped;
     to[6] = interval;
     copy(to + 7, &allocated, 8);
+    to[8] = (u64)recording;
+    to[9] = (u64)(recording && !gap_recorded);
+    to[10] = recorded.count;
+    to[11] = leaves;
+    to[12] = record_dropped;
+    to[13] = (u64)tells();
 }
 
 /* request: address and room of the nodes (7 words each), address and room of the entries (4 words each; only those after
  * the given ordinal). Answers with the numbers written in its place. */
 EXPORT long hs_export(u64 *request) {
-    if (!nodes || !take_lock()) return 11; /* EAGAIN */
-    u64 *to = (u64 *)request[0], many = request[1] < node_count ? request[1] : node_count;
+    if (!sampled.calls || !take_lock()) return 11; /* EAGAIN */
+    u64 *to = (u64 *)request[0], many = request[1] < sampled.count ? request[1] : sampled.count;
     for (u64 i = 0; i < many; i++, to += 7) {
-        to[0] = nodes[i].parent;
-        to[1] = nodes[i].line;
-        to[2] = (u64)nodes[i].code;
-        copy(to + 3, &nodes[i].bytes, 32);
+        to[0] = sampled.calls[i].parent;
+        to[1] = sampled.calls[i].line;
+        to[2] = (u64)sampled.calls[i].code;
+        if (i < figures_room) copy(to + 3, figures + i, 32);
     }
     request[1] = many;
     to = (u64 *)request[2];
@@ -472,18 +441,54 @@ EXPORT long hs_export(u64 *request) {
     return 0;
 }
 
-/* After hs_stop: gives the tables back and lets go of the code objects. */
+/* For the heap walker, in a copy of the process or with the interpreter's lock held: the call of each object (0: none),
+ * and of sampled ones how many hundredths of an object it stands for. */
+static void find_recorded(const u64 *objects, u32 *calls, u32 *weights, u64 n) {
+    (void)weights;
+    for (u64 i = 0; i < n; i++) {
+        u32 *slot = objects[i] ? slot_at((u64)block_of((void *)objects[i])) : 0;
+        calls[i] = slot ? *slot : 0;
+    }
+}
+
+static void find_sampled(const u64 *objects, u32 *calls, u32 *weights, u64 n) {
+    for (u64 i = 0; i < n; i++) {
+        calls[i] = weights[i] = 0;
+        void *block = objects[i] ? block_of((void *)objects[i]) : 0;
+        if (!block || !FILTER_AT(block)) continue;
+        const struct entry *e = entry_place((u64)block);
+        if (!e->at) continue;
+        f64 weight = e->count * 100 + 0.5;
+        calls[i] = e->node;
+        weights[i] = weight > 4e9 ? 4000000000u : (u32)weight;
+    }
+}
+
+/* kind 1: what is recorded, 2: what is sampled. Words: function, calls, number of calls, code objects that are held,
+ * places for them. All zero when there is nothing. */
+EXPORT void hs_sites(u64 kind, u64 *to) {
+    const struct tree *t = kind == 1 ? &recorded : &sampled;
+    for (int i = 0; i < 5; i++) to[i] = 0;
+    if (!t->calls || (kind == 2 && !entries)) return;
+    to[0] = kind == 1 ? (u64)find_recorded : (u64)find_sampled;
+    to[1] = (u64)t->calls;
+    to[2] = t->count;
+    to[3] = (u64)codes;
+    to[4] = codes ? code_mask + 1 : 0;
+}
+
+/* After hs_stop or hs_end_record: gives their tables back, and lets go of the code objects when both have ended. */
 EXPORT void hs_clear(void) {
-    if (active || !nodes) return;
-    struct node *old = nodes;
-    u64 many = node_count, size = node_room;
-    unroom(entries, (entry_mask + 1) * sizeof *entries);
-    unroom(node_slots, (node_mask + 1) * 4);
-    entries = 0, nodes = 0, node_slots = 0;
-    node_count = entry_count = 0;
-    for (u64 i = 1; i < many; i++)
-        if (old[i].code) Py_DecRef(old[i].code);
-    unroom(old, size * sizeof *old);
+    if (!active && sampled.calls) {
+        unroom(entries, (entry_mask + 1) * sizeof *entries);
+        unroom(figures, figures_room * sizeof *figures);
+        entries = 0;
+        figures = 0;
+        figures_room = entry_count = 0;
+        tree_end(&sampled);
+    }
+    if (!recording && recorded.calls) record_clear();
+    if (!sampled.calls && !recorded.calls) let_go_of_codes();
 }
 
 /* After a fork, in the child: no lock may be waited for that a thread of the parent held. */

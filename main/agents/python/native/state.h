@@ -1,7 +1,7 @@
 /* What Python hands over, and the graph of one run. */
 enum { G_LAYOUT, G_TYPES, G_STRINGS, G_FIRST, G_SYNTHETIC, G_EDGES, G_COUNTS, G_FRAMES, G_MARKS, G_SEEDS,
        G_HELD, G_GRANULES, G_HEAD, G_MIDDLE, G_TAIL, G_FILE, G_PIPE, G_PROBES, G_WITNESS, G_START, G_ESTIMATE,
-       G_KEEP, G_SIZED, G_PLACES, GIVEN };
+       G_KEEP, G_SIZED, G_PLACES, G_SITES, G_SITES_KIND, GIVEN };
 static struct { void *at; i64 n; } given[GIVEN];
 
 /* Offsets found by calibration in native.py, in this order. -1: this version has no such field. */
@@ -28,7 +28,7 @@ static void *K[KNOWN];
 enum { E_CONTEXT, E_ELEMENT, E_PROPERTY, E_INTERNAL, E_HIDDEN, E_SHORTCUT, E_WEAK };
 enum { N_STRING = 2, N_OBJECT = 3, N_CODE = 4, N_CLOSURE = 5, N_NUMBER = 7, N_NATIVE = 8, N_SYNTHETIC = 9 };
 enum { ROOT, GC_ROOTS, MODULES, THREADS, TYPES, HELD, GARBAGE, INTERNED };
-enum { STRIDE = 9, PREVIEW = 100 };
+enum { STRIDE = 9, PREVIEW = 100 }; /* one field more where allocations were sampled: sample_weight */
 #define FOLDED 0xFFFFFFFEu
 
 struct pending { u64 edge; void *referent; };
@@ -51,6 +51,7 @@ static struct {
     u64 text_mask;
     struct map own, types, folded;
     struct column plans, slot_list, pending, refs_seen, content, held_edges, garbage_edges, interned_edges;
+    struct column site, weight, traced, infos; /* sites.h; the first two by node */
     struct map count; /* of the references of one object, when there are many */
     u8 is_virtual, in_copy;
     volatile int cancelled;
@@ -60,7 +61,8 @@ static struct {
 
 static void drop_all(void) {
     struct column *all[] = {&S.addr, &S.node, &S.edge, &S.text, &S.text_at, &S.plans, &S.slot_list, &S.pending,
-                            &S.refs_seen, &S.content, &S.held_edges, &S.garbage_edges, &S.interned_edges};
+                            &S.refs_seen, &S.content, &S.held_edges, &S.garbage_edges, &S.interned_edges, &S.site,
+                            &S.weight, &S.traced, &S.infos};
     for (u32 i = 0; i < sizeof all / sizeof *all; i++) column_drop(all[i]);
     unmap_memory(S.slots, (S.mask + 1) * 8);
     unmap_memory(S.text_slots, (S.text_mask + 1) * 4);

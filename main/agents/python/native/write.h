@@ -9,6 +9,9 @@ static void write_snapshot(void) {
     u32 *counts = given[G_COUNTS].at; /* edges of each synthetic node, without what follows */
     for (u32 i = 0; i < S.synthetic; i++) total_edges += counts[i];
     total_edges += (S.held_edges.used + S.garbage_edges.used + S.interned_edges.used) / 4;
+    int weighted = given[G_SITES_KIND].n == SITES_SAMPLED;
+    u32 stride = weighted ? STRIDE + 1 : STRIDE;
+    const u32 *site = (u32 *)S.site.at, *weight = (u32 *)S.weight.at;
     if (!out.at) column_grow(&out, OUT_ROOM + 65536);
     out.used = 0;
 
@@ -36,6 +39,8 @@ static void write_snapshot(void) {
     out_big(S.nodes);
     out_string(",\"edge_count\":");
     out_big(total_edges);
+    out_string(",\"trace_function_count\":");
+    out_big(S.infos.used / sizeof(struct info));
     out_text(given[G_MIDDLE].at, (u64)given[G_MIDDLE].n);
     out_string(full ? "false}" : "true}");
     if (S.pause >= 0) {
@@ -49,10 +54,10 @@ static void write_snapshot(void) {
     for (u32 n = 0; n < S.synthetic; n++) {
         struct column *more = found_edges(n);
         u32 edges = counts[n] + (u32)(more ? more->used / 4 : 0);
-        u32 fields[STRIDE] = {N_SYNTHETIC, titles[n], n * 2 + 1, 0, edges, 0, 0, 0, root_class};
+        u32 fields[STRIDE + 1] = {N_SYNTHETIC, titles[n], n * 2 + 1, 0, edges, 0, 0, 0, root_class, 0};
         out_room(128);
         if (n) out_char(',');
-        for (int f = 0; f < STRIDE; f++) {
+        for (u32 f = 0; f < stride; f++) {
             if (f) out_char(',');
             out_number(fields[f]);
         }
@@ -78,10 +83,16 @@ static void write_snapshot(void) {
         at = digits(at, node.size);
         *at++ = ',';
         at = digits(at, node.edges);
-        copy(at, ",0,0,", 5);
-        at = digits(at + 5, node.refs >= (u32)IMMORTAL ? 0 : node.refs);
+        *at++ = ',';
+        at = digits(at, site && site[n] ? site[n] + 1 : 0);
+        copy(at, ",0,", 3);
+        at = digits(at + 3, node.refs >= (u32)IMMORTAL ? 0 : node.refs);
         *at++ = ',';
         at = digits(at, p->class_sid);
+        if (weighted) {
+            *at++ = ',';
+            at = digits(at, site && site[n] ? weight[n] : 0);
+        }
         out.used = (u64)(at - out.at);
         if (!(n & 8191)) tick((u64)S.nodes + n, 2 * (u64)S.nodes);
     }
@@ -97,7 +108,7 @@ static void write_snapshot(void) {
             out_char(',');
             out_number(edge[1]);
             out_char(',');
-            out_number(edge[2] * STRIDE);
+            out_number(edge[2] * stride);
         }
         struct column *more = found_edges(n);
         for (u64 i = 0; more && i < more->used / 4; i++) {
@@ -105,7 +116,7 @@ static void write_snapshot(void) {
             out_string(",1,");
             out_number((u32)i);
             out_char(',');
-            out_number(((u32 *)more->at)[i] * STRIDE);
+            out_number(((u32 *)more->at)[i] * stride);
         }
     }
     for (u64 e = 0; e < S.e_count; e++) {
@@ -116,12 +127,13 @@ static void write_snapshot(void) {
         *at++ = ',';
         at = digits(at, EDGE(e).name);
         *at++ = ',';
-        at = digits(at, EDGE_TO(e) * STRIDE);
+        at = digits(at, EDGE_TO(e) * stride);
         out.used = (u64)(at - out.at);
         if (!(e & 65535)) tick(2 * (u64)S.nodes, 2 * (u64)S.nodes);
     }
 
-    out_string("],\n\"trace_function_infos\":[],\n\"trace_tree\":[],\n\"samples\":[],\n\"locations\":[],\n\"strings\":[");
+    write_sites();
+    out_string(",\n\"samples\":[],\n\"locations\":[],\n\"strings\":[");
     u64 *at = (u64 *)S.text_at.at;
     for (u32 n = 0; n < S.strings; n++) {
         u64 end = n + 1 < S.strings ? at[n * 2ul + 2] : S.text.used;
@@ -132,7 +144,8 @@ static void write_snapshot(void) {
     out_flush(1);
 
     u64 bytes = S.bytes, tables = 0;
-    struct column *all[] = {&S.addr, &S.node, &S.edge, &S.text, &S.text_at, &S.plans, &S.slot_list, &S.pending, &out};
+    struct column *all[] = {&S.addr, &S.node, &S.edge, &S.text, &S.text_at, &S.plans, &S.slot_list, &S.pending, &S.site, &S.weight,
+                            &S.traced, &S.infos, &out};
     for (u32 i = 0; i < sizeof all / sizeof *all; i++) tables += all[i]->used;
     tables += (S.mask + 1) * 8 + (S.text_mask + 1) * 4 + (S.own.mask + 1) * 12 + (S.types.mask + 1) * 12;
     column_grow(&out, 65536 + fresh.used * 4);
