@@ -29,6 +29,7 @@ static void find_sites(void) {
     ((void (*)(u64, u64 *))given[G_SITES].n)((u64)given[G_SITES_KIND].n, given_words);
     u32 many = S.nodes - S.synthetic;
     int sampled = given[G_SITES_KIND].n == SITES_SAMPLED;
+    if (sampled && S.nodes > 0xFFFFFFFFu / (STRIDE + 1)) fail(75); /* positions in the file are 32 bits: EOVERFLOW */
     u32 *site = column_add(&S.site, (u64)S.nodes * 4), *weight = sampled ? column_add(&S.weight, (u64)S.nodes * 4) : 0;
     if (!given_words[0]) return;
     ((void (*)(const u64 *, u32 *, u32 *, u64))given_words[0])(
