@@ -77,6 +77,8 @@ export async function groupTable(heap: Heap, grouping: Grouping, ordinals: Uint3
   const standFor = groups.weight ? { objects: new Float64Array(total), shallow: new Float64Array(total) } : null;
   const classesSeen = new Uint8Array(heap.classes.count);
   const classes = new Uint32Array(total);
+  // Objects of one class may come from many sites.
+  const seenAtSite = grouping === 'site' ? new Set<number>() : null;
   const taken = ordinals ? new Uint8Array(heap.nodeCount) : null;
   const count = ordinals ? ordinals.length : heap.nodeCount;
   await inSlices(quiet(run), 'aggregates', count, 1 << 15, (from, to) => {
@@ -93,7 +95,13 @@ export async function groupTable(heap: Heap, grouping: Grouping, ordinals: Uint3
         standFor.objects[group]! += weight;
         standFor.shallow[group]! += weight * heap.shallow[node]!;
       }
-      if (classesSeen[heap.classOf[node]!] === 0) {
+      if (seenAtSite) {
+        const pair = group * heap.classes.count + heap.classOf[node]!;
+        if (!seenAtSite.has(pair)) {
+          seenAtSite.add(pair);
+          classes[group]!++;
+        }
+      } else if (classesSeen[heap.classOf[node]!] === 0) {
         classesSeen[heap.classOf[node]!] = 1;
         classes[group]!++;
       }
