@@ -4,7 +4,7 @@ import { POOL_STATE } from '#shared/model/memory.ts';
 import type { ArenaList } from './arena-finder.ts';
 import type { MemoryReader } from './memory-reader.ts';
 import type { Pagemap } from './pagemap.ts';
-import { blockBytes, capacityOf, firstPoolOf, POOL_HEADER_BYTES, readPoolHeader, SIZE_CLASSES, type PymallocSizes } from './pymalloc-layout.ts';
+import { blockBytes, capacityOf, firstPoolOf, POOL_HEADER_BYTES, readPoolUse, SIZE_CLASSES, type PymallocSizes } from './pymalloc-layout.ts';
 import { noCounts, type PoolCounts } from './pymalloc-totals.ts';
 
 export interface ArenaMap {
@@ -116,7 +116,7 @@ function addArena(map: ArenaMap, listIndex: number, address: number, totalPools:
       counts.freePools++;
       continue;
     }
-    const header = readPoolHeader(data, offset + pool * POOL_HEADER_BYTES);
+    const header = readPoolUse(data, offset + pool * POOL_HEADER_BYTES);
     if (header.count === 0 || header.sizeClass >= SIZE_CLASSES) {
       map.state[cell] = POOL_STATE.free;
       counts.freePools++;
