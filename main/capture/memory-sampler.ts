@@ -34,6 +34,12 @@ export interface MemorySampler {
 }
 
 const HEAP_EVERY_MS = 250;
+/**
+ * A busy target pays more for a question than an idle one: a thread of it has to get the interpreter's lock, or its turn on the
+ * event loop, from one that computes. How long the answer takes tells: two hundred times as long until the next question, a second at most.
+ */
+const HEAP_SPARING = 200;
+const HEAP_MOST_MS = 1_000;
 /** A heap figure older than this is not shown as if it were of now: the line has a gap. */
 const HEAP_FRESH_MS = 1_500;
 
@@ -44,6 +50,7 @@ export function startMemorySampler(options: MemorySamplerOptions): MemorySampler
   let heapIsNew = false;
   let asking = false;
   let askedAt = -Infinity;
+  let everyMs = heapEveryMs;
   let last: MemorySample | null = null;
   let stopped = false;
   let saidGone = false;
@@ -62,6 +69,7 @@ export function startMemorySampler(options: MemorySamplerOptions): MemorySampler
       // The connection's end is somebody else's subject; a refused question leaves a gap.
     } finally {
       asking = false;
+      everyMs = Math.max(heapEveryMs, Math.min((performance.now() - askedAt) * HEAP_SPARING, HEAP_MOST_MS));
     }
   }
 
@@ -75,8 +83,8 @@ export function startMemorySampler(options: MemorySamplerOptions): MemorySampler
     }
     // What is known of a process that has gone is its last sample; half of one after it would hide that.
     if (rss?.gone) return;
-    if (!asking && now - askedAt >= heapEveryMs - sampleEveryMs / 2 && options.mayAsk()) void ask();
-    const fresh = heap !== null && now - heapAt <= HEAP_FRESH_MS + heapEveryMs ? heap : null;
+    if (!asking && now - askedAt >= everyMs - sampleEveryMs / 2 && options.mayAsk()) void ask();
+    const fresh = heap !== null && now - heapAt <= HEAP_FRESH_MS + everyMs ? heap : null;
     const rssBytes = resident ?? fresh?.rssBytes ?? null;
     if (resident === null && !heapIsNew) return;
     if (rssBytes === null && fresh === null) return;

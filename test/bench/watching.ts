@@ -21,6 +21,8 @@ const { values: options, positionals: asked } = parseArgs({ allowPositionals: tr
 const ROUNDS = Number(options.rounds);
 /** Longer than the five seconds after which allocator totals, segments and settings are read again. */
 const SPELL_MS = 5_500;
+/** A piece so much longer than usual was held up by something else; watching comes in every quarter of a second or second. */
+const DISTURBED = 1.25;
 /** After the first readings, which every start of a recording makes. */
 const SETTLE_MS = 800;
 
@@ -61,10 +63,11 @@ for i in range(2000000):
 };
 
 interface Spell {
+  /** Of a piece, without those that somebody else on the machine held up. */
   cpuMs: number;
   elapsedMs: number;
+  allMs: number;
   collections: number;
-  pieces: number;
   /** Processor time of the agent's thread, Python only. */
   agentMs: number;
 }
@@ -108,17 +111,18 @@ function start(command: string, args: string[], env: NodeJS.ProcessEnv = {}): Pr
     child,
     stderr: () => stderr,
     async spell() {
-      const spell: Spell = { cpuMs: 0, elapsedMs: 0, collections: 0, pieces: 0, agentMs: -otherThreadsMs() };
+      const began = otherThreadsMs();
+      const cpu: number[] = [];
+      const elapsed: number[] = [];
+      let collections = 0;
       const until = performance.now() + SPELL_MS;
       while (performance.now() < until) {
-        const [cpuMs = 0, elapsedMs = 0, collections = 0] = await piece();
-        spell.cpuMs += cpuMs;
-        spell.elapsedMs += elapsedMs;
-        spell.collections += collections;
-        spell.pieces++;
+        const [cpuMs = 0, elapsedMs = 0, found = 0] = await piece();
+        cpu.push(cpuMs);
+        elapsed.push(elapsedMs);
+        collections += found;
       }
-      spell.agentMs += otherThreadsMs();
-      return spell;
+      return { cpuMs: undisturbed(cpu), elapsedMs: undisturbed(elapsed), allMs: elapsed.reduce((sum, value) => sum + value, 0), collections, agentMs: otherThreadsMs() - began };
     },
   };
 }
@@ -135,6 +139,8 @@ async function until<T>(look: () => T | null | undefined | false): Promise<T> {
 const rest = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 const median = (values: number[]) => [...values].sort((a, b) => a - b)[values.length >> 1] ?? NaN;
+/** Mean of what is not far above the median. */
+const undisturbed = (values: number[]) => mean(values.filter((value) => value <= DISTURBED * median(values)));
 const percent = (value: number) => (value * 100).toFixed(2).padStart(6);
 
 function describe(ratios: number[]): string {
@@ -160,9 +166,9 @@ async function compare(name: string, program: Program, watch: () => Promise<() =
     const first = round % 2 === 0 ? await watched() : await program.spell();
     const second = round % 2 === 0 ? await program.spell() : await watched();
     const [w, a] = round % 2 === 0 ? [first, second] : [second, first];
-    ratios.cpu.push(w.cpuMs / w.pieces / (a.cpuMs / a.pieces));
-    ratios.elapsed.push(w.elapsedMs / w.pieces / (a.elapsedMs / a.pieces));
-    sums.elapsedMs += w.elapsedMs;
+    ratios.cpu.push(w.cpuMs / a.cpuMs);
+    ratios.elapsed.push(w.elapsedMs / a.elapsedMs);
+    sums.elapsedMs += w.allMs;
     sums.collections += w.collections;
     sums.agentMs += w.agentMs;
   }

@@ -4,7 +4,7 @@ import { POOL_STATE } from '#shared/model/memory.ts';
 import type { ArenaList } from './arena-finder.ts';
 import type { MemoryReader } from './memory-reader.ts';
 import type { Pagemap } from './pagemap.ts';
-import { blockBytes, capacityOf, firstPoolOf, POOL_HEADER_BYTES, readPoolHeader, SIZE_CLASSES, type PymallocSizes } from './pymalloc-layout.ts';
+import { blockBytes, capacityOf, firstPoolOf, POOL_HEADER_BYTES, readPoolUse, SIZE_CLASSES, type PymallocSizes } from './pymalloc-layout.ts';
 import { noCounts, type PoolCounts } from './pymalloc-totals.ts';
 
 export interface ArenaMap {
@@ -50,11 +50,20 @@ export async function readArenaMap({ reader, list, sizes, pagemap, signal, onPro
   const poolsPerArena = Math.max(1, ...entries.map(({ arena }) => arena.totalPools));
   const map = emptyMap(entries.length, poolsPerArena, sizes);
   const batchArenas = Math.max(1, Math.floor(BATCH_POOLS / poolsPerArena));
-  for (let from = 0; from < entries.length; from += batchArenas) {
-    signal?.throwIfAborted();
+  // The next is being read while this one is entered.
+  const ask = (from: number) => {
     const batch = entries.slice(from, from + batchArenas);
     const runs = batch.map(({ arena }) => ({ address: firstPoolOf(arena.address, sizes.poolBytes), count: poolsBegun(arena.poolAddress, arena.address, sizes) }));
-    const { data, lost } = await reader.pieces(runs.filter(({ count }) => count > 0), POOL_HEADER_BYTES, sizes.poolBytes);
+    const answer = reader.pieces(runs.filter(({ count }) => count > 0), POOL_HEADER_BYTES, sizes.poolBytes);
+    answer.catch(() => undefined);
+    return { batch, runs, answer };
+  };
+  let next = ask(0);
+  for (let from = 0; from < entries.length; from += batchArenas) {
+    signal?.throwIfAborted();
+    const { batch, runs, answer } = next;
+    if (from + batchArenas < entries.length) next = ask(from + batchArenas);
+    const { data, lost } = await answer;
     let offset = 0;
     let run = 0;
     batch.forEach(({ index, arena }, i) => {
@@ -116,7 +125,7 @@ function addArena(map: ArenaMap, listIndex: number, address: number, totalPools:
       counts.freePools++;
       continue;
     }
-    const header = readPoolHeader(data, offset + pool * POOL_HEADER_BYTES);
+    const header = readPoolUse(data, offset + pool * POOL_HEADER_BYTES);
     if (header.count === 0 || header.sizeClass >= SIZE_CLASSES) {
       map.state[cell] = POOL_STATE.free;
       counts.freePools++;

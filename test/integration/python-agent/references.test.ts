@@ -204,7 +204,7 @@ gc.set_threshold(50)
 def total(): return sum(s['collections'] for s in gc.get_stats())
 print('ready', flush=True)
 sys.stdin.readline()
-n, end = total(), time.time() + 1.8
+n, end = total(), time.time() + 1.2
 while time.time() < end:
     a = []
     a.append(a)

@@ -4,8 +4,8 @@ Where it can be, the entry is a function of C (gcnative.py), which writes rows a
 and leaves to Python what somebody asked for; otherwise it is the function here, for everything.
 
 Who is woken how often matters more than the note: while collections keep coming the agent's thread
-looks by itself every POLL_MS, and whenever it is awake for another reason, instead of being woken for
-each, so a program that does nothing but collect gives up the interpreter lock four times a
+looks by itself twice a second, and whenever it is awake for another reason, instead of being woken for
+each, so a program that does nothing but collect gives up the interpreter lock twice a
 second and not a thousand times. Beyond REST_RATE the callback is taken out for most of the time
 and costs nothing, and what happened meanwhile is told as sums: numbers from the interpreter's own totals,
 pauses as the mean of those noted before.
@@ -14,10 +14,12 @@ from . import cfuncs, gcnative, own
 from .compat import binascii, deque, epoch_ms, gc, gil_enabled, monotonic_ms, sys, time
 
 LIMIT = 4096  # collections kept while nobody reads them; older ones are dropped
-POLL_MS = 250
+FIRST_MS = 250  # the first look after there were none, or after a rest: is it time to rest?
+POLL_MS = 500
 REST_RATE = 1.5  # collections a millisecond of processor time from which on not each is noted,
 REST_LEAST = 100  # and so many at one look
-REST_MS = 1000.0  # without a callback, after POLL_MS with it: it costs a fifth
+REST_MS = 1.2  # without a callback for each that was noted: it takes the program 3 us, a four-hundredth of that
+REST_MOST_MS = 3000.0
 OURS = __file__.rpartition('/')[0] if '/' in __file__ else __file__.rpartition('\\')[0]
 
 
@@ -28,12 +30,14 @@ class GcWatch(object):
         self.events = deque(maxlen=LIMIT)
         self.users = 0
         self.limits = gc.get_threshold()
-        self.polled = False  # the agent's thread looks by itself
+        self.polled = False  # the agent's thread looks by itself,
+        self.poll_ms = FIRST_MS  # so much later
         self._wake = wake
         self.callback = self._make(wake)
         self.ring = None
         self.looked_at = 0.0
-        self.resting = None  # (since, gc.get_stats() then, mean pauses by generation)
+        self.resting = None  # (since, gc.get_stats() then, mean pauses by generation, until)
+        self.told = None  # what had been noted at the end of the last rest
         self.summaries = []  # parameters of Python.gcSummary
         self.took_at = 0.0
 
@@ -80,7 +84,7 @@ class GcWatch(object):
                 self.ring.set('limit', self.limits[0])
                 self.ring.set_offset(clock_offset())
             self.looked_at = time.process_time() * 1000.0
-            self.resting = None
+            self.resting = self.told = None
             gc.callbacks.append(self.callback if self.ring is None else self.ring.function)
 
     def disable(self):
@@ -105,20 +109,22 @@ class GcWatch(object):
             mine.append(id(self.ring.function))
         gc.callbacks[:] = [c for c in gc.callbacks if id(c) not in mine]
 
-    def _rest(self, rows, passed):
-        """After a look at `rows`, noted in `passed` milliseconds of the processor: what the callback costs
+    def _rest(self, noted, passed):
+        """After a look at so many, noted in `passed` milliseconds of the processor: what the callback costs
         the program is its share of that. Is it time to rest, or to go on?"""
         ring = self.ring
         if self.resting is not None:
-            since, before, means = self.resting
-            if monotonic_ms() - since >= REST_MS:
+            since, before, means, until = self.resting
+            if monotonic_ms() >= until:
                 gc.callbacks.append(ring.function)
                 self.resting = None
+                self.told = ring.noted()
                 self.summaries.append(summary(before, gc.get_stats(), means, since))
-        elif len(rows) // gcnative.ROW > max(REST_RATE * passed, REST_LEAST) \
-                and not cfuncs.value(ring.busy):
+        elif noted > max(REST_RATE * passed, REST_LEAST) and not cfuncs.value(ring.busy):
             self._take_out()
-            self.resting = monotonic_ms(), gc.get_stats(), mean_pauses(rows)
+            now = monotonic_ms()
+            self.resting = (now, gc.get_stats(), means_of(self.told, ring.noted()),
+                            now + min(noted * REST_MS, REST_MOST_MS))
 
     def _add_sums(self, sums):
         """Of collections that came so fast that the ring was full before we looked."""
@@ -136,23 +142,29 @@ class GcWatch(object):
     def take(self):
         # type: () -> tuple
         """What was noted since the last call: (rows of C as bytes, notes of Python)."""
-        self.polled = False
+        was, self.polled = self.polled, False
         ring = self.ring
         if ring is not None:
             ring.set('polled', 0)
-        rows, taken = b'' if ring is None else ring.take(), []
+        rows, taken, noted = b'' if ring is None else ring.take(), [], 0
         if ring is not None:
             sums = ring.take_sums()
             self._add_sums(sums)
+            noted = len(rows) // gcnative.ROW + sum([one[0] for one in sums])
         while self.events:
             taken.append(self.events.popleft())
         # As they are now; a program changes them a few times in its life.
         self.limits = gc.get_threshold()
         now = time.process_time() * 1000.0
+        rested = self.resting
         if ring is not None and self.users:
-            self._rest(rows, now - self.looked_at)
+            self._rest(noted, now - self.looked_at)
         self.looked_at = now
-        self.polled = bool(taken or rows or self.resting)
+        self.polled = bool(taken or rows or self.resting or rested)
+        if self.resting is not None:
+            self.poll_ms = max(1, int(self.resting[3] - monotonic_ms()) + 1)
+        else:
+            self.poll_ms = POLL_MS if was and rested is None else FIRST_MS
         if ring is not None:
             ring.set('limit', self.limits[0])
             ring.set_offset(clock_offset())
@@ -160,15 +172,12 @@ class GcWatch(object):
         return rows, taken
 
 
-def mean_pauses(rows):
-    # type: (bytes) -> list
-    """Milliseconds by generation; None where none was noted."""
-    sums = [[0.0, 0], [0.0, 0], [0.0, 0]]
-    for row in gcnative.LAYOUT.iter_unpack(rows):
-        if 0 <= row[9] <= 2:
-            sums[row[9]][0] += row[1]
-            sums[row[9]][1] += 1
-    return [total / number if number else None for total, number in sums]
+def means_of(before, after):
+    # type: (list, list) -> list
+    """Milliseconds by generation of what was noted in between; None where nothing was."""
+    before = before or [(0.0, 0.0)] * len(after)
+    return [(then - was) / (more - had) if more > had else None
+            for (had, was), (more, then) in zip(before, after)]
 
 
 def summary(before, after, means, since):

@@ -27,7 +27,7 @@ class Ring(object):
         self.offset = memoryview(self.rows)[:8].cast('d')
         self.words = words = array('q', bytes(8 * len(WORDS)))
         self.read = 0
-        self.sums = array('d', bytes(8 * SUM * 3))
+        self.sums = array('d', bytes(8 * SUM * 6))
         # What C refers to by address.
         self.kept = {'get_count': gc.get_count, 'passed': passed, 'wake': wake,
                      'generation': 'generation', 'collected': 'collected',
@@ -83,12 +83,18 @@ class Ring(object):
         """After `take`, which has made room in the ring: [collections, collected, uncollectable, pause in ms] of
         each generation for what found it full; empty when nothing did."""
         sums = self.sums
-        if not any(sums[::SUM]):
+        if not (sums[0] or sums[SUM] or sums[2 * SUM]):
             return []
-        found = sums.tolist()
+        found = sums[:3 * SUM].tolist()
         for place in range(len(found)):
             sums[place] = 0.0
         return [found[at:at + SUM] for at in range(0, len(found), SUM)]
+
+    def noted(self):
+        # type: () -> list
+        """(collections, their pauses in ms) of each generation, of all that has been noted."""
+        sums = self.sums
+        return [(sums[at], sums[at + SUM - 1]) for at in range(3 * SUM, 6 * SUM, SUM)]
 
     def drop(self):
         """Unloads the library, unless somebody outside still holds the function: then it stays,

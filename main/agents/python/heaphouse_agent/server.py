@@ -2,7 +2,6 @@
 from . import httpio, waiting, websocket
 from .codec import decode, encode
 from .compat import _socket, deque, fd_identity, high_fd, os, select
-from .gcevents import POLL_MS
 from .peer import may_connect
 from .workers import Hurry, Loan
 
@@ -253,7 +252,7 @@ class Server(object):
                 self.running = False
                 return
             if self.agent.gc.polled:
-                patience = POLL_MS
+                patience = self.agent.gc.poll_ms
             due = Loan.left_ms()
             if due is not None:
                 patience = int(due) + 1 if patience is None else min(patience, int(due) + 1)

@@ -54,7 +54,7 @@ struct control {
     int *counts;    /* the three counts of the collector, 24 bytes apart, or 0 */
     i64 *survivors; /* objects that survived the last full collection; next to it: the middle ones since */
     i64 *young;     /* head of the list of the youngest generation, or 0 */
-    struct sum *sums; /* by generation */
+    struct sum *sums; /* by generation; behind the three those of all that was noted, for means */
     i64 survived, looked_at; /* of the collection that is passed on now, -1: not known */
     void *get_count, *passed, *wake, *generation, *collected, *uncollectable, *candidates, *none;
 };
@@ -138,8 +138,12 @@ static i64 survived(long generation) {
     return generation == 1 && C->survivors[1] >= pending_before ? C->survivors[1] - pending_before : -1;
 }
 
+static struct sum *sum_of(long generation, int noted) {
+    return C->sums + (noted ? FULL + 1 : 0) + (generation < 0 || generation > FULL ? FULL : generation);
+}
+
 static void add_to_sums(void *info, long generation, double pause_ms) {
-    struct sum *sum = C->sums + (generation < 0 || generation > FULL ? FULL : generation);
+    struct sum *sum = sum_of(generation, 0);
     sum->collections++;
     sum->collected += (double)number(info, C->collected, 0);
     sum->uncollectable += (double)number(info, C->uncollectable, 0);
@@ -162,6 +166,9 @@ static void note(void *info, double ended) {
     row->count = (int)counts[0];
     for (int i = 0; i < 2; i++) row->older[i] = counts[i + 1] > 0xFFFF ? 0xFFFF : (unsigned short)counts[i + 1];
     row->generation = (int)generation;
+    struct sum *noted = sum_of(generation, 1);
+    noted->collections++;
+    noted->pause_ms += ended - began;
     C->written++;
 }
 
