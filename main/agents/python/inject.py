@@ -57,7 +57,9 @@ def _enter(path, rendezvous, state):
 
 def _start(state):
     _hurry(state)
-    state[0] = globals().get('INTERVAL', state[0])
+    # Not where it is the usual one here: an agent that was leaving when INTERVAL was read has put it back since.
+    if state[0] <= _SHORT:
+        state[0] = globals().get('INTERVAL', state[0])
     try:
         _thread.start_new_thread(_enter, (sys._getframe().f_code.co_filename, RENDEZVOUS, state))  # noqa: F821
     except BaseException:

@@ -128,6 +128,8 @@ describe.each(HOSTS)('$name', (host) => {
         test.skipIf(missing !== '' || site === null)('groups the objects by where they were allocated', async () => {
           await app.driver.click(testId('group-site'));
           await app.driver.waitForText(testId('group-row'), site!);
+          await app.driver.click(testId('group-class'));
+          await app.snapshot.selectFirstObject(className);
         });
 
         live('shows objects accessibly', async () => {
