@@ -44,6 +44,7 @@ function ask(url: string): Promise<void> {
       reject(new Error('the agent does not answer'));
     }, 20_000);
     let answered = false;
+    let answer = 'none';
     socket.on('error', (error) => {
       clearTimeout(timer);
       reject(error);
@@ -53,12 +54,13 @@ function ask(url: string): Promise<void> {
       const message = JSON.parse(String(data)) as { id?: number; result?: { result?: { value?: unknown } } };
       if (message.id !== 1) return;
       answered = message.result?.result?.value === 42;
+      answer = String(data).slice(0, 500);
       socket.send('{"id":2,"method":"Python.detach"}');
     });
     socket.on('close', () => {
       clearTimeout(timer);
       if (answered) resolve();
-      else reject(new Error('the agent went without the right answer'));
+      else reject(new Error(`the agent went without the right answer: ${answer}`));
     });
   });
 }

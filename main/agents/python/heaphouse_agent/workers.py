@@ -73,6 +73,8 @@ class Hurry(object):
             sys.setswitchinterval(cls.poll.was() + MORE)
         cls.users = 0
         cls.poll = None
+        for loan, _ in Loan.out:
+            loan.open, loan.entry = False, None  # the thread that forked has nothing to give back any more
         Loan.out[:] = []
 
 
@@ -83,14 +85,18 @@ class Loan(object):
 
     def __init__(self):
         self.open = True
-        Loan.out.append((self, monotonic_ms() + LOAN_MS))
+        self.entry = (self, monotonic_ms() + LOAN_MS)
+        Loan.out.append(self.entry)
 
     def back(self):
+        # Two threads may be here for the same loan, others for other ones.
         with Hurry.lock:
             was, self.open = self.open, False
+            entry, self.entry = self.entry, None  # they hold each other
+            if was:
+                Loan.out.remove(entry)
         if was:
             Hurry.end()
-            Loan.out[:] = [one for one in Loan.out if one[0] is not self]
 
     @staticmethod
     def all_back():
@@ -102,10 +108,13 @@ class Loan(object):
         # type: () -> float
         """Until the next is due, those that are being taken back; None: there is none."""
         now = monotonic_ms()
-        for loan, until in list(Loan.out):
+        soonest = None
+        for loan, until in list(Loan.out):  # a copy: threads that end take theirs out meanwhile
             if until <= now:
                 loan.back()
-        return min([until for _, until in Loan.out]) - now if Loan.out else None
+            elif soonest is None or until < soonest:
+                soonest = until
+        return None if soonest is None else soonest - now
 
 
 def calmly(wait, *arguments):
