@@ -10,10 +10,11 @@ import mmap
 import os
 import re
 import sys
+import threading
 import types
 
 sys.path.insert(0, sys.argv[1])
-from heaphouse_agent import codec, gcevents, gcnative, memory, naming, sink, sizes, static, websocket  # noqa: E402
+from heaphouse_agent import codec, gcevents, gcnative, memory, naming, sink, sizes, static, websocket, workers  # noqa: E402
 
 
 class Plain:
@@ -30,6 +31,36 @@ class Listy(list):
 
 class Error(ValueError):
     pass
+
+
+def loans_come_back_while_others_are_looked_at():
+    """The agent's thread asks when the next loan is due while a thread gives its own back, at any moment."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    workers.Hurry.begin()
+    over, wrong = [], []
+
+    def lend():
+        while not over:
+            workers.Hurry.begin()
+            workers.Loan().back()
+
+    def look():
+        try:
+            for _ in range(60000):
+                left = workers.Loan.left_ms()
+                assert left is None or left > 0, left
+        except Exception as error:
+            wrong.append(repr(error))
+    thread = threading.Thread(target=lend)
+    thread.start()
+    look()
+    over.append(True)
+    thread.join()
+    workers.Hurry.end()
+    sys.setswitchinterval(usual)
+    assert not wrong, wrong
+    assert workers.Hurry.users == 0 and workers.Loan.out == [], (workers.Hurry.users, workers.Loan.out)
 
 
 def sizes_equal_getsizeof():
@@ -231,6 +262,7 @@ def the_incremental_collector():
 
 for check in (sizes_equal_getsizeof, a_full_disk_is_an_error, chunks_are_cut, json_both_ways,
               frames_in_pieces, key_previews, allocator_text, the_callback_in_c_counts_what_is_looked_at,
-              collections_beyond_the_ring_are_summed, the_incremental_collector):
+              collections_beyond_the_ring_are_summed, the_incremental_collector,
+              loans_come_back_while_others_are_looked_at):
     check()
     print('ok', check.__name__)
